@@ -1,0 +1,1 @@
+//! REST: route, command, decision, append.

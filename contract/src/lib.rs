@@ -1,0 +1,14 @@
+//! What REST and GraphQL share: the error table, money, positions, public ids, and the status row and
+//! notification channel of the projections. A leaf: it depends on no other crate of the workspace, does no I/O
+//! and knows no rule of the shop.
+
+pub mod error;
+pub mod money;
+pub mod position;
+pub mod public_id;
+pub mod status;
+
+pub use error::{ApiError, ErrorCode};
+pub use money::{Currency, Money, MoneyError};
+pub use position::{LogIdentity, LogPosition, Position};
+pub use public_id::{PublicId, PublicIdError};

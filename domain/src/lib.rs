@@ -1,0 +1,1 @@
+//! Pure rules: commands, events and state. No I/O, no clock, no randomness.

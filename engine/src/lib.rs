@@ -1,0 +1,1 @@
+//! The fold engine: subscribe, fold, checkpoint. Knows no view.

@@ -1,0 +1,1 @@
+//! The embedded node: EventStoreDB's gRPC protocol over an embedded log.

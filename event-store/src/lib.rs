@@ -1,0 +1,1 @@
+//! The port to the log: typed ids, envelope, append, read and subscribe over the official client.

@@ -1,0 +1,1 @@
+//! Logs, traces, metrics, the admin server and readiness.

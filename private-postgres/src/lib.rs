@@ -1,0 +1,1 @@
+//! A private PostgreSQL server as a child process, for up and for tests.

@@ -1,0 +1,1 @@
+//! What a view looks like: tables, rows and migrations.

@@ -1,0 +1,1 @@
+//! Whole-path tests, and the tests of the house itself.

@@ -1,0 +1,1 @@
+//! One key per person; seals and opens the personal fields of events.
