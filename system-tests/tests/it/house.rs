@@ -1,0 +1,118 @@
+//! The layering: which crate may use which, and how large a room may grow.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// Normal dependencies that a crate may have on others of the workspace. Everyone may use `contract` and
+/// `observability`, but for those two themselves; `cli` and `system-tests` may use all.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("contract", &[]),
+    ("observability", &[]),
+    ("private-postgres", &[]),
+    ("domain", &[]),
+    ("vault", &["domain"]),
+    ("event-store", &[]),
+    ("event-store-node", &[]),
+    ("command-side", &["domain", "vault", "event-store"]),
+    ("engine", &["event-store"]),
+    ("read-model", &[]),
+    ("projections", &["domain", "vault", "event-store", "engine", "read-model"]),
+    ("query-side", &["read-model"]),
+];
+const MAY_USE_ALL: &[&str] = &["cli", "system-tests"];
+const LEAVES: &[&str] = &["contract", "observability"];
+
+/// What the pure domain must never come to depend on, directly or through others.
+const IMPURE: &[&str] =
+    &["tokio", "axum", "tokio-postgres", "tonic", "hyper", "tracing", "metrics", "rand", "getrandom"];
+
+/// A file past this is two rooms. Generated code is exempt.
+const LINES_MAX: usize = 500;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the workspace").to_owned()
+}
+
+#[test]
+fn edges_between_crates_point_forward_only() {
+    let metadata = MetadataCommand::new().no_deps().current_dir(root()).exec().unwrap();
+    let members: BTreeSet<_> = metadata.packages.iter().map(|package| package.name.to_string()).collect();
+    let allowed: BTreeMap<_, _> = ALLOWED.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for package in &metadata.packages {
+        let name = package.name.as_str();
+        if MAY_USE_ALL.contains(&name) {
+            continue;
+        }
+        let Some(may) = allowed.get(name) else {
+            wrong.push(format!("{name} has no line in the table of allowed edges"));
+            continue;
+        };
+        for dependency in package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development) {
+            let to = dependency.name.as_str();
+            let leaf = LEAVES.contains(&to) && !LEAVES.contains(&name);
+            if members.contains(to) && !may.contains(&to) && !leaf {
+                wrong.push(format!("{name} -> {to}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "edges that the layering does not allow: {wrong:#?}");
+}
+
+#[test]
+fn the_domain_depends_on_nothing_that_does_io() {
+    let metadata = MetadataCommand::new().current_dir(root()).exec().unwrap();
+    let resolve = metadata.resolve.as_ref().unwrap();
+    let name_of = |id: &cargo_metadata::PackageId| metadata[id].name.to_string();
+    let mut open: Vec<_> = resolve.nodes.iter().map(|n| &n.id).filter(|id| name_of(id) == "domain").collect();
+    let mut seen = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let node = resolve.nodes.iter().find(|node| node.id == *id).unwrap();
+        let normal =
+            |d: &&cargo_metadata::NodeDep| d.dep_kinds.iter().any(|k| k.kind == DependencyKind::Normal);
+        open.extend(node.deps.iter().filter(normal).map(|d| &d.pkg));
+    }
+    let names: BTreeSet<_> = seen.into_iter().map(name_of).collect();
+    assert!(names.contains("contract"), "the walk has followed nothing");
+    let impure: Vec<_> = IMPURE.iter().filter(|name| names.contains(**name)).collect();
+    assert!(impure.is_empty(), "the domain depends on {impure:?}");
+}
+
+#[test]
+fn no_source_file_outgrows_its_room() {
+    let mut files = Vec::new();
+    let metadata = MetadataCommand::new().no_deps().current_dir(root()).exec().unwrap();
+    for package in &metadata.packages {
+        for folder in ["src", "tests", "benches"] {
+            collect(&package.manifest_path.parent().unwrap().join(folder).into_std_path_buf(), &mut files);
+        }
+    }
+    assert!(files.len() > 20, "the walk has found too little");
+    let mut long = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let generated = text.starts_with("// @generated") || text.starts_with("// This file is @generated");
+        let lines = text.lines().count();
+        if lines > LINES_MAX && !generated {
+            long.push(format!("{}: {lines}", file.display()));
+        }
+    }
+    assert!(long.is_empty(), "files over {LINES_MAX} lines: {long:#?}");
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
