@@ -1,0 +1,97 @@
+//! The JSON of events. What was ever written stays readable: each version of each type has a golden file.
+
+use serde_json::Value;
+
+use crate::event::ShopEvent;
+use crate::ids::PersonId;
+
+/// A line of the table of event types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventType {
+    /// Its name in the log, in the past tense.
+    pub name: &'static str,
+    /// The schema version that is written today; older ones are brought up when they are read.
+    pub version: u32,
+    /// The name of its variant in the aggregate's enum.
+    pub(crate) variant: &'static str,
+}
+
+/// An event in JSON, personal fields still clear (marked as [`crate::Personal`] says).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoded {
+    /// The event's type.
+    pub event_type: &'static str,
+    /// The version of its schema.
+    pub schema_version: u32,
+    /// Whose personal fields it may hold.
+    pub person: Option<PersonId>,
+    /// Its fields.
+    pub data: Value,
+}
+
+/// What an event of the log turned out to be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decoded {
+    /// One of ours.
+    Event(ShopEvent),
+    /// A type that this build does not know, to be passed over.
+    UnknownType,
+}
+
+/// Why an event of a known type could not be read. The text holds no personal data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Written by a newer build.
+    #[error("{event_type} has version {version} here; this build knows up to {known}")]
+    UnknownVersion {
+        /// The event's type.
+        event_type: &'static str,
+        /// The version found.
+        version: u32,
+        /// The newest version that can be read.
+        known: u32,
+    },
+    /// Not the JSON of this version.
+    #[error("{event_type} version {version} cannot be read: {reason}")]
+    Malformed {
+        /// The event's type.
+        event_type: &'static str,
+        /// Its version.
+        version: u32,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// The JSON of an event.
+#[must_use]
+pub fn encode(event: &ShopEvent) -> Encoded {
+    let EventType { name, version, variant } = event.event_type();
+    let mut json =
+        event.to_json().expect("events are plain structs with text keys, which JSON can always hold");
+    let data = json[variant].take();
+    Encoded { event_type: name, schema_version: version, person: event.person(), data }
+}
+
+/// The event that JSON of a type and version stands for.
+///
+/// # Errors
+/// The type is known, but not this version, or the data does not fit it.
+pub fn decode(event_type: &str, schema_version: u32, data: Value) -> Result<Decoded, DecodeError> {
+    let Some((found, from_json)) = ShopEvent::find_type(event_type) else {
+        return Ok(Decoded::UnknownType);
+    };
+    if schema_version != found.version {
+        return Err(DecodeError::UnknownVersion {
+            event_type: found.name,
+            version: schema_version,
+            known: found.version,
+        });
+    }
+    let json = Value::Object([(found.variant.to_owned(), data)].into_iter().collect());
+    from_json(json).map(Decoded::Event).map_err(|error| DecodeError::Malformed {
+        event_type: found.name,
+        version: schema_version,
+        reason: error.to_string(),
+    })
+}
