@@ -55,7 +55,6 @@ error_table! {
     ProductNotFound = 404 "PRODUCT_NOT_FOUND": "there is no such product";
     ProductAlreadyListed = 409 "PRODUCT_ALREADY_LISTED": "the product is listed already";
     ProductDelisted = 409 "PRODUCT_DELISTED": "the product is not listed any more";
-    ProductNotDelisted = 409 "PRODUCT_NOT_DELISTED": "the product is listed, so it cannot be listed again";
     CurrencyMismatch = 409 "CURRENCY_MISMATCH": "another currency is in use here";
 
     // Stock.
@@ -174,9 +173,13 @@ mod tests {
 
     #[test]
     fn an_error_round_trips_through_json() {
-        let error = ApiError::new(ErrorCode::InsufficientStock).with_details(serde_json::json!({"onHand": 3}));
+        let error =
+            ApiError::new(ErrorCode::InsufficientStock).with_details(serde_json::json!({"onHand": 3}));
         let json = serde_json::to_string(&error).unwrap();
-        assert_eq!(json, r#"{"code":"INSUFFICIENT_STOCK","message":"there is not enough stock","details":{"onHand":3}}"#);
+        assert_eq!(
+            json,
+            r#"{"code":"INSUFFICIENT_STOCK","message":"there is not enough stock","details":{"onHand":3}}"#
+        );
         assert_eq!(serde_json::from_str::<ApiError>(&json).unwrap(), error);
     }
 }

@@ -57,7 +57,9 @@ impl FromStr for Currency {
     type Err = MoneyError;
 
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        iso_currency::Currency::from_code(text).map(Currency).ok_or_else(|| MoneyError::UnknownCurrency(text.to_owned()))
+        iso_currency::Currency::from_code(text)
+            .map(Currency)
+            .ok_or_else(|| MoneyError::UnknownCurrency(text.to_owned()))
     }
 }
 
@@ -243,9 +245,13 @@ mod tests {
 
     #[test]
     fn amounts_follow_the_decimals_of_their_currency() {
-        for (code, minor, text) in
-            [("GBP", 1234, "12.34"), ("GBP", -5, "-0.05"), ("JPY", 12, "12"), ("BHD", 1, "0.001"), ("GBP", i64::MIN, "-92233720368547758.08")]
-        {
+        for (code, minor, text) in [
+            ("GBP", 1234, "12.34"),
+            ("GBP", -5, "-0.05"),
+            ("JPY", 12, "12"),
+            ("BHD", 1, "0.001"),
+            ("GBP", i64::MIN, "-92233720368547758.08"),
+        ] {
             assert_eq!(Money::new(minor, currency(code)).to_decimal(), text);
             assert_eq!(Money::from_decimal(text, currency(code)), Ok(Money::new(minor, currency(code))));
         }
@@ -255,9 +261,15 @@ mod tests {
     #[test]
     fn what_is_no_amount_is_refused() {
         for text in ["", "-", ".5", "5.", "1e3", "+1", " 1", "1,5", "--1", "1.2.3", "٣"] {
-            assert!(matches!(Money::from_decimal(text, Currency::GBP), Err(MoneyError::NotDecimal(_))), "{text:?}");
+            assert!(
+                matches!(Money::from_decimal(text, Currency::GBP), Err(MoneyError::NotDecimal(_))),
+                "{text:?}"
+            );
         }
-        assert!(matches!(Money::from_decimal("1.005", Currency::GBP), Err(MoneyError::TooManyDecimals { .. })));
+        assert!(matches!(
+            Money::from_decimal("1.005", Currency::GBP),
+            Err(MoneyError::TooManyDecimals { .. })
+        ));
         assert_eq!(Money::from_decimal("92233720368547758.08", Currency::GBP), Err(MoneyError::Overflow));
         assert!("gbp".parse::<Currency>().is_err());
     }
@@ -267,7 +279,10 @@ mod tests {
         let most = Money::new(i64::MAX, Currency::GBP);
         assert_eq!(most.checked_add(Money::new(1, Currency::GBP)), Err(MoneyError::Overflow));
         assert_eq!(most.checked_mul(2), Err(MoneyError::Overflow));
-        assert!(matches!(most.checked_add(Money::new(1, currency("EUR"))), Err(MoneyError::CurrencyMismatch(..))));
+        assert!(matches!(
+            most.checked_add(Money::new(1, currency("EUR"))),
+            Err(MoneyError::CurrencyMismatch(..))
+        ));
     }
 
     proptest! {

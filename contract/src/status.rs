@@ -34,7 +34,8 @@ pub enum State {
 
 impl State {
     /// Every state.
-    pub const ALL: [State; 5] = [State::CatchingUp, State::Live, State::Failed, State::NeedsUpgrade, State::Stopped];
+    pub const ALL: [State; 5] =
+        [State::CatchingUp, State::Live, State::Failed, State::NeedsUpgrade, State::Stopped];
 
     /// The name in the row and in GraphQL.
     #[must_use]

@@ -37,6 +37,9 @@ where
 
 /// A named rejection; its text is the table's sentence.
 pub trait Refusal: std::error::Error + Send + Sync + 'static {
+    /// Its name, one of the aggregate's `Rejection::NAMES`.
+    fn name(&self) -> &'static str;
+
     /// Its line in the table of errors.
     fn code(&self) -> ErrorCode;
 

@@ -130,6 +130,10 @@ macro_rules! rejection_codes {
         impl std::error::Error for Rejection {}
 
         impl $crate::decider::Refusal for Rejection {
+            fn name(&self) -> &'static str {
+                Self::name(self)
+            }
+
             fn code(&self) -> contract::ErrorCode {
                 Self::code(self)
             }

@@ -1,0 +1,7 @@
+//! The rules through their public door: what was, what is asked, what comes of it.
+
+mod golden;
+mod product;
+mod stock;
+mod support;
+mod user;
