@@ -1,1 +1,20 @@
-//! Logs, traces, metrics, the admin server and readiness.
+//! Telemetry of every role: structured logs, traces by OTLP when the standard variables ask for it, metrics for
+//! Prometheus, and the admin server that serves them with liveness, readiness and the log level.
+//!
+//! A binary calls [`init`] once inside its runtime and [`Telemetry::shutdown`] at its end. Crates declare metrics as
+//! [`MetricDef`] lines in a `CATALOGUE` and record with the macros of `metrics` and `tracing`.
+
+pub mod admin;
+pub mod http;
+mod logs;
+pub mod metric;
+pub mod propagation;
+mod readiness;
+pub mod recorder;
+mod telemetry;
+mod traces;
+
+pub use logs::{LogFilter, LogFilterError};
+pub use metric::{MetricDef, MetricKind, MetricUnit};
+pub use readiness::{Latch, Readiness};
+pub use telemetry::{DEFAULT_LOG_FILTER, LogFormat, Telemetry, TelemetryConfig, TelemetryError, init};
