@@ -59,8 +59,8 @@ impl Layout {
         &self.root
     }
 
-    /// Takes the directory for this process, until the file is dropped.
-    pub(crate) fn lock(&self) -> Result<File, Error> {
+    /// Takes the directory for this process, until the lock is dropped.
+    pub(crate) fn lock(&self) -> Result<Lock, Error> {
         let path = self.root.join("lock");
         let file = OpenOptions::new()
             .create(true)
@@ -69,7 +69,7 @@ impl Layout {
             .open(&path)
             .map_err(Error::at(&path))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => Err(Error::InUse { dir: self.root.clone() }),
             Err(TryLockError::Error(source)) => Err(Error::Io { path, source }),
         }
@@ -162,6 +162,17 @@ impl Layout {
             Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
         };
         read().unwrap_or_default()
+    }
+}
+
+/// The lock of a data directory. The kernel releases it with the process, however that ends.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would not do: a process that is being forked at this moment holds the file open a little longer.
+        let _ = self.0.unlock();
     }
 }
 

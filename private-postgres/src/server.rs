@@ -1,6 +1,5 @@
 //! The server as a child process: run it, wait until it answers, make our database, stop it.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio_postgres::NoTls;
 
 use crate::account::Account;
-use crate::cluster::Layout;
+use crate::cluster::{Layout, Lock};
 use crate::leftover::{FAST_SHUTDOWN, IMMEDIATE_SHUTDOWN, POLL, stop_leftover};
 use crate::programs::Programs;
 use crate::{Config, Error};
@@ -34,7 +33,7 @@ pub struct PrivatePostgres {
     socket_dir: PathBuf,
     log: PathBuf,
     /// Held for as long as the server is ours.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl PrivatePostgres {
