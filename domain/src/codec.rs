@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::event::ShopEvent;
+use crate::event::{FromJson, ShopEvent};
 use crate::ids::PersonId;
 
 /// A line of the table of event types.
@@ -73,13 +73,20 @@ pub fn encode(event: &ShopEvent) -> Encoded {
     Encoded { event_type: name, schema_version: version, person: event.person(), data }
 }
 
-/// The event that JSON of a type and version stands for.
+/// A type and version that this build reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Readable {
+    event_type: &'static EventType,
+    from_json: FromJson,
+}
+
+/// The type of this name, if it is known and can be read in this version; `None` for a type that nobody here writes.
 ///
 /// # Errors
-/// The type is known, but not this version, or the data does not fit it.
-pub fn decode(event_type: &str, schema_version: u32, data: Value) -> Result<Decoded, DecodeError> {
+/// The type is known, but not this version.
+pub fn find(event_type: &str, schema_version: u32) -> Result<Option<Readable>, DecodeError> {
     let Some((found, from_json)) = ShopEvent::find_type(event_type) else {
-        return Ok(Decoded::UnknownType);
+        return Ok(None);
     };
     if schema_version != found.version {
         return Err(DecodeError::UnknownVersion {
@@ -88,10 +95,33 @@ pub fn decode(event_type: &str, schema_version: u32, data: Value) -> Result<Deco
             known: found.version,
         });
     }
-    let json = Value::Object([(found.variant.to_owned(), data)].into_iter().collect());
-    from_json(json).map(Decoded::Event).map_err(|error| DecodeError::Malformed {
-        event_type: found.name,
-        version: schema_version,
-        reason: error.to_string(),
-    })
+    Ok(Some(Readable { event_type: found, from_json }))
+}
+
+impl Readable {
+    /// The event that the data stands for.
+    ///
+    /// # Errors
+    /// The data does not fit the type and version.
+    pub fn read(self, data: Value) -> Result<ShopEvent, DecodeError> {
+        let json = Value::Object([(self.event_type.variant.to_owned(), data)].into_iter().collect());
+        (self.from_json)(json).map_err(|error| self.malformed(error.to_string()))
+    }
+
+    /// The error for data that does not fit.
+    #[must_use]
+    pub fn malformed(self, reason: String) -> DecodeError {
+        DecodeError::Malformed { event_type: self.event_type.name, version: self.event_type.version, reason }
+    }
+}
+
+/// The event that JSON of a type and version stands for.
+///
+/// # Errors
+/// The type is known, but not this version, or the data does not fit it.
+pub fn decode(event_type: &str, schema_version: u32, data: Value) -> Result<Decoded, DecodeError> {
+    match find(event_type, schema_version)? {
+        Some(readable) => readable.read(data).map(Decoded::Event),
+        None => Ok(Decoded::UnknownType),
+    }
 }
