@@ -22,7 +22,7 @@ pub enum Verified {
 
 /// The text is not a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a fingerprint is 64 lower-case hex digits")]
+#[error("a fingerprint is 64 hex digits")]
 pub struct InvalidFingerprint;
 
 impl fmt::Display for Fingerprint {

@@ -3,6 +3,8 @@
 //! one machine. A key is on disk before anything sealed with it leaves the vault.
 
 mod disk;
+#[cfg(test)]
+mod durability_tests;
 mod error;
 mod file;
 mod fingerprint;

@@ -1,0 +1,7 @@
+//! The vault through its public door.
+
+mod destroy;
+mod file;
+mod fingerprint;
+mod seal;
+mod support;
