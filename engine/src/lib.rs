@@ -1,1 +1,32 @@
-//! The fold engine: subscribe, fold, checkpoint. Knows no view.
+//! The fold engine: subscribe, fold, checkpoint. It knows no view and no event type: a view is a pure fold that it is
+//! given, and all reading and writing is done here.
+//!
+//! The flow: `source` (live tail and catch-up reads) -> `fold` (a batch in memory) -> `write` (rows, checkpoint,
+//! checksums and notification in one transaction, fenced) -> `worker` (who folds, and what it says of itself).
+//! Guarantee: whatever crashes or restarts in between, rows, counts and checksums are those of one fold of the log.
+
+mod checksum;
+mod engine;
+mod error;
+mod event;
+mod fold;
+pub mod law;
+pub mod metrics;
+mod projection;
+mod source;
+mod table;
+mod value;
+mod view;
+mod worker;
+mod write;
+
+pub use checksum::Checksums;
+pub use engine::{Engine, Readiness};
+pub use error::{DecodeFailure, EngineError, FoldError, LoadError};
+pub use event::{Decoder, Recorded};
+pub use projection::{Entity, Projection};
+pub use table::{Column, Table};
+pub use value::{FromValue, SqlType, Stored, Value};
+pub use view::{Contributes, EntityView, SummaryView};
+pub use write::migrate::migrate;
+pub use write::reset::reset;

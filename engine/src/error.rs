@@ -1,0 +1,124 @@
+//! What can go wrong, by who is told.
+
+use contract::{LogIdentity, LogPosition};
+
+/// Why the engine does not run, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The views were folded from another log than the one connected to.
+    #[error(
+        "the views of `{projection}` were folded from the log {stored}, but this log is {found}: connect to the other \
+         log, or run `headwater reset-views` to drop the views and fold them from this one"
+    )]
+    ForeignLog {
+        /// The projection.
+        projection: &'static str,
+        /// The log it was folded from.
+        stored: LogIdentity,
+        /// The log connected to.
+        found: LogIdentity,
+    },
+    /// The log ends before what the views have folded: it was restored from an older copy.
+    #[error(
+        "the views of `{projection}` have folded up to position {checkpoint}, but the log ends at {head}: if the log \
+         was restored from an older copy, run `headwater reset-views` to fold the views again"
+    )]
+    HeadBehindCheckpoint {
+        /// The projection.
+        projection: &'static str,
+        /// Its checkpoint.
+        checkpoint: LogPosition,
+        /// The last position of the log.
+        head: LogPosition,
+    },
+    /// Readers use another version of the views than this binary folds.
+    #[error(
+        "the views of `{projection}` stand at version {active}, but this binary folds version {folded}: run \
+         `headwater reset-views` to fold them again"
+    )]
+    OtherVersion {
+        /// The projection.
+        projection: &'static str,
+        /// The version in use.
+        active: i32,
+        /// The version of this binary.
+        folded: i32,
+    },
+    /// A projection is declared in a way that cannot work.
+    #[error("projection `{projection}` is declared wrongly: {flaw}")]
+    Misdeclared {
+        /// The projection.
+        projection: &'static str,
+        /// What is wrong.
+        flaw: String,
+    },
+    /// The log could not be read.
+    #[error(transparent)]
+    Log(#[from] event_store::ReadError),
+    /// Postgres refused a statement of the set-up.
+    #[error("Postgres: {0}")]
+    Postgres(#[from] tokio_postgres::Error),
+    /// No connection to Postgres.
+    #[error("no connection to Postgres: {0}")]
+    Pool(#[from] deadpool_postgres::PoolError),
+    /// The engine's own tables could not be brought up to date.
+    #[error("the projection tables cannot be migrated: {0}")]
+    Migration(#[from] refinery::Error),
+    /// A worker ended by a panic, which is a bug.
+    #[error("a projection worker panicked: {0}")]
+    Worker(#[from] tokio::task::JoinError),
+}
+
+impl EngineError {
+    /// Whether trying again cannot help: a person has to decide.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            EngineError::ForeignLog { .. }
+                | EngineError::HeadBehindCheckpoint { .. }
+                | EngineError::OtherVersion { .. }
+                | EngineError::Misdeclared { .. }
+        )
+    }
+}
+
+/// An event that a view cannot fold: a predecessor is missing, or a sum overflows. The text is for operators and
+/// holds no personal data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct FoldError(String);
+
+impl FoldError {
+    /// With a reason for operators.
+    #[must_use]
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// A stored row that a view cannot read back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LoadError(String);
+
+impl LoadError {
+    /// With a reason for operators.
+    #[must_use]
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// Why a recorded event gives no event to fold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeFailure {
+    /// A known type in a version that this binary does not know: a newer binary wrote it.
+    #[error("needs a newer binary: {0}")]
+    NeedsUpgrade(String),
+    /// A known version that does not decode.
+    #[error("does not decode: {0}")]
+    Malformed(String),
+    /// It cannot be decoded now, but may be later (a key that is not there yet).
+    #[error("cannot be decoded yet: {0}")]
+    Retry(String),
+}

@@ -1,0 +1,147 @@
+//! The metrics of projections. Only the worker that folds a projection records them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::status::State;
+use jiff::Timestamp;
+use metrics::{counter, gauge, histogram};
+use observability::metric::STORAGE_DURATION_BUCKETS;
+use observability::{MetricDef, MetricKind, MetricUnit};
+
+use crate::event::Recorded;
+use crate::write::commit::Status;
+
+const LAG: &str = "projection_lag_seconds";
+const EVENTS: &str = "projection_events_total";
+const BATCH: &str = "projection_batch_seconds";
+const CHECKPOINT: &str = "projection_checkpoint_position";
+const STATE: &str = "projection_state";
+const HEARTBEAT: &str = "projection_heartbeat_timestamp_seconds";
+const VISIBLE_DELAY: &str = "projection_event_visible_delay_seconds";
+
+/// What the engine records.
+pub const CATALOGUE: &[MetricDef] = &[
+    MetricDef {
+        name: LAG,
+        kind: MetricKind::Gauge,
+        unit: MetricUnit::Seconds,
+        help: "age of the oldest event that the projection has not folded, 0 when it has folded all",
+        labels: &["projection"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: EVENTS,
+        kind: MetricKind::Counter,
+        unit: MetricUnit::Count,
+        help: "events that the projection went past: applied to a row, skipped, or failed",
+        labels: &["projection", "event_type", "result"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: BATCH,
+        kind: MetricKind::Histogram,
+        unit: MetricUnit::Seconds,
+        help: "time to load, fold and write one batch",
+        labels: &["projection"],
+        buckets: STORAGE_DURATION_BUCKETS,
+    },
+    MetricDef {
+        name: CHECKPOINT,
+        kind: MetricKind::Gauge,
+        unit: MetricUnit::Count,
+        help: "log position up to which the projection has considered everything",
+        labels: &["projection"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: STATE,
+        kind: MetricKind::Gauge,
+        unit: MetricUnit::Count,
+        help: "1 for the state that the projection is in, 0 for the others; all 0 where another process folds it",
+        labels: &["projection", "state"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: HEARTBEAT,
+        kind: MetricKind::Gauge,
+        unit: MetricUnit::Seconds,
+        help: "when the projection's worker last wrote its row, Unix time",
+        labels: &["projection"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: VISIBLE_DELAY,
+        kind: MetricKind::Histogram,
+        unit: MetricUnit::Seconds,
+        help: "time from recording an event to its rows being readable, of events folded live",
+        labels: &["projection"],
+        buckets: STORAGE_DURATION_BUCKETS,
+    },
+];
+
+fn seconds_since(moment: Timestamp) -> f64 {
+    Timestamp::now().duration_since(moment).as_secs_f64().max(0.0)
+}
+
+/// What the row says now.
+pub(crate) fn record_status(projection: &'static str, status: &Status) {
+    gauge!(LAG, "projection" => projection).set(status.pending_since.map_or(0.0, seconds_since));
+    // Exact up to 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    gauge!(CHECKPOINT, "projection" => projection).set(status.position.0 as f64);
+    gauge!(HEARTBEAT, "projection" => projection).set(Timestamp::now().as_duration().as_secs_f64());
+    record_state(projection, Some(status.state));
+}
+
+/// This process does not fold the projection.
+pub(crate) fn record_no_worker(projection: &'static str) {
+    record_state(projection, None);
+}
+
+fn record_state(projection: &'static str, is: Option<State>) {
+    for state in State::ALL {
+        let value = if Some(state) == is { 1.0 } else { 0.0 };
+        gauge!(STATE, "projection" => projection, "state" => state.as_str().to_ascii_lowercase()).set(value);
+    }
+}
+
+/// A batch was folded and written.
+pub(crate) fn record_batch(projection: &'static str, took: Duration) {
+    histogram!(BATCH, "projection" => projection).record(took.as_secs_f64());
+}
+
+/// Its events, each with whether a view named a row for it.
+pub(crate) fn record_events<E>(
+    projection: &'static str,
+    events: &[Arc<Recorded<E>>],
+    applied: &[bool],
+    is_live: bool,
+) {
+    for (event, applied) in events.iter().zip(applied) {
+        let result = if *applied { "applied" } else { "skipped" };
+        let event_type = event.event_type.clone();
+        counter!(EVENTS, "projection" => projection, "event_type" => event_type, "result" => result)
+            .increment(1);
+        if is_live {
+            histogram!(VISIBLE_DELAY, "projection" => projection).record(seconds_since(event.recorded_at));
+        }
+    }
+}
+
+/// An event at which the projection stops.
+pub(crate) fn record_failed_event(projection: &'static str, event_type: &str) {
+    let event_type = event_type.to_owned();
+    counter!(EVENTS, "projection" => projection, "event_type" => event_type, "result" => "failed")
+        .increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_keeps_the_rules_of_naming() {
+        assert_eq!(observability::metric::check(&[CATALOGUE]), Ok(()));
+    }
+}

@@ -1,0 +1,122 @@
+//! A projection: the views that share a checkpoint and a version.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::fold::entity::AnyEntity;
+use crate::table::Table;
+use crate::value::{SqlType, Value};
+use crate::view::{Contributes, EntityView, SummaryView};
+
+/// The longest name of a projection or table, bytes: with `_v<version>` it still fits Postgres' 63.
+const NAME_BYTES_MAX: usize = 50;
+
+/// The set of views that share a checkpoint, a version and a switch.
+pub struct Projection<E> {
+    pub(crate) name: &'static str,
+    pub(crate) version: i32,
+    pub(crate) categories: &'static [&'static str],
+    pub(crate) entities: Vec<Box<dyn AnyEntity<E>>>,
+    pub(crate) summaries: Vec<&'static Table>,
+}
+
+impl<E: Send + Sync + 'static> Projection<E> {
+    /// A projection without views. Its version rises when the fold of any of its views changes; its categories are
+    /// those of the streams whose events it folds.
+    #[must_use]
+    pub fn new(name: &'static str, version: i32, categories: &'static [&'static str]) -> Self {
+        Self { name, version, categories, entities: Vec::new(), summaries: Vec::new() }
+    }
+
+    /// With one more entity view, and the summary views that it contributes to.
+    #[must_use]
+    pub fn entity<V: EntityView<Event = E>>(mut self, mut entity: Entity<V>) -> Self {
+        for contributor in &mut entity.contributors {
+            let table = contributor.table;
+            let known = self.summaries.iter().position(|t| t.name == table.name);
+            contributor.summary = known.unwrap_or_else(|| {
+                self.summaries.push(table);
+                self.summaries.len() - 1
+            });
+        }
+        self.entities.push(Box::new(entity));
+        self
+    }
+
+    /// The projection's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The version of its views that this binary folds.
+    #[must_use]
+    pub fn version(&self) -> i32 {
+        self.version
+    }
+
+    /// The tables of its views: entity views, then summary views.
+    pub fn tables(&self) -> impl Iterator<Item = &'static Table> {
+        self.entities.iter().map(|entity| entity.table()).chain(self.summaries.iter().copied())
+    }
+
+    /// What is wrong with the declaration, if anything.
+    pub(crate) fn flaw(&self) -> Option<String> {
+        if self.categories.is_empty() || self.entities.is_empty() {
+            return Some("it has no categories or no views".to_owned());
+        }
+        let mut names = HashSet::new();
+        let of_bigints =
+            |table: &Table| table.data.iter().all(|c| c.sql_type == SqlType::BigInt && !c.nullable);
+        if let Some(table) = self.summaries.iter().find(|table| table.data.is_empty() || !of_bigints(table)) {
+            return Some(format!("{} is a summary with other amounts than bigint", table.name));
+        }
+        self.tables().find_map(|table| {
+            if table.name.len() > NAME_BYTES_MAX {
+                return Some(format!("{} is too long a name", table.name));
+            }
+            if names.insert(table.name) {
+                table.flaw()
+            } else {
+                Some(format!("two views are named {}", table.name))
+            }
+        })
+    }
+}
+
+/// An entity view and the summary views that sum over its rows.
+pub struct Entity<V: EntityView> {
+    pub(crate) view: Arc<V>,
+    pub(crate) contributors: Vec<Contributor<V>>,
+}
+
+/// The contributions of one row: keys of the summary with their amounts.
+type Contributions<V> =
+    dyn Fn(&<V as EntityView>::Key, &<V as EntityView>::Row) -> Vec<(Vec<Value>, Vec<i64>)> + Send + Sync;
+
+pub(crate) struct Contributor<V: EntityView> {
+    pub(crate) table: &'static Table,
+    /// Which of the projection's summaries; set when the entity joins its projection.
+    pub(crate) summary: usize,
+    pub(crate) contributions: Box<Contributions<V>>,
+}
+
+impl<V: EntityView> Entity<V> {
+    /// A view that no summary sums over.
+    #[must_use]
+    pub fn new(view: V) -> Self {
+        Self { view: Arc::new(view), contributors: Vec::new() }
+    }
+
+    /// With one more summary view over its rows. Several entity views of a projection may sum into the same one.
+    #[must_use]
+    pub fn sums_into<S: SummaryView + Contributes<V>>(mut self, summary: S) -> Self {
+        let table = summary.table();
+        let contributions = Box::new(move |key: &V::Key, row: &V::Row| {
+            let amounts = summary.contributions(key, row);
+            amounts.into_iter().map(|(key, amounts)| (summary.store_key(&key), amounts)).collect()
+        });
+        self.contributors.push(Contributor { table, summary: 0, contributions });
+        self
+    }
+}

@@ -1,0 +1,158 @@
+//! Who folds a projection: one worker stands by until it holds the lock, takes the projection over, folds for a term,
+//! and begins again when the term ends. After any error it forgets all it knows and reads the checkpoint.
+
+mod batch_size;
+mod outcome;
+mod term;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::{LogIdentity, LogPosition};
+use deadpool_postgres::Pool;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::EngineError;
+use crate::metrics;
+use crate::projection::Projection;
+use crate::source::feed::{Feed, Log};
+use crate::worker::term::Term;
+use crate::write::checkpoint;
+use crate::write::session::Session;
+use crate::write::sql::TableSql;
+
+/// Pauses between tries, to get the lock or after an error: doubled each time from the first to the last. With the
+/// last a worker that stands by takes over well within 5 seconds.
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+const PAUSE_LAST: Duration = Duration::from_secs(1);
+
+/// A term that lasted this long was not a failure at its beginning: the next pause is short again.
+const TERM_WELL_BEGUN: Duration = Duration::from_secs(10);
+
+/// Why a term ended without an error.
+pub(crate) enum TermEnd {
+    /// The process is to end.
+    Shutdown,
+    /// Another worker took over.
+    Superseded,
+    /// The log needs a newer binary, and one has taken over.
+    Retired,
+}
+
+pub(crate) struct Worker<E> {
+    pub(crate) projection: Arc<Projection<E>>,
+    pub(crate) tables: Vec<TableSql>,
+    pub(crate) pool: Pool,
+    pub(crate) log: Log<E>,
+    pub(crate) identity: LogIdentity,
+    /// The head of the log when the process started.
+    pub(crate) target: LogPosition,
+    /// Whether the checkpoint has reached the target.
+    pub(crate) reached: watch::Sender<bool>,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl<E: Send + Sync + 'static> Worker<E> {
+    /// Works until the shutdown.
+    ///
+    /// # Errors
+    /// Only refusals: errors that trying again cannot mend.
+    pub(crate) async fn run(self) -> Result<(), EngineError> {
+        let name = self.projection.name;
+        let mut pause = PAUSE_FIRST;
+        loop {
+            let begun = tokio::time::Instant::now();
+            let ended = tokio::select! {
+                // A term ends by itself on shutdown; this is for one that has not begun.
+                ended = self.term() => ended,
+                () = self.shutdown_overdue() => return Ok(()),
+            };
+            metrics::record_no_worker(name);
+            match ended {
+                Ok(TermEnd::Shutdown) => return Ok(()),
+                Ok(TermEnd::Superseded) => tracing::info!(projection = name, "another worker has taken over"),
+                Ok(TermEnd::Retired) => {
+                    tracing::info!(projection = name, "a newer binary has taken over");
+                    self.shutdown.cancelled().await;
+                    return Ok(());
+                }
+                Err(error) if error.is_refusal() => return Err(error),
+                Err(error) => tracing::warn!(projection = name, %error, "the worker begins again"),
+            }
+            if begun.elapsed() >= TERM_WELL_BEGUN {
+                pause = PAUSE_FIRST;
+            }
+            tokio::select! {
+                () = sleep(pause) => pause = (pause * 2).min(PAUSE_LAST),
+                () = self.shutdown.cancelled() => return Ok(()),
+            }
+        }
+    }
+
+    /// Some time after the shutdown, when a statement or a connection attempt hangs.
+    async fn shutdown_overdue(&self) {
+        const GRACE: Duration = Duration::from_secs(5);
+        self.shutdown.cancelled().await;
+        sleep(GRACE).await;
+    }
+
+    /// Stands by, takes over and folds.
+    async fn term(&self) -> Result<TermEnd, EngineError> {
+        let mut session = Session::open(&self.pool).await?;
+        if !self.stand_by(&session).await? {
+            return Ok(TermEnd::Shutdown);
+        }
+        let stands_at = checkpoint::look(&session.client, &self.projection, self.identity).await?;
+        // Read after the checkpoint, so that a log that grows is never behind it.
+        let head = self.log.store.head().await?;
+        self.log.head.saw(head);
+        if let Some(checkpoint) = stands_at.filter(|checkpoint| *checkpoint > head) {
+            return Err(EngineError::HeadBehindCheckpoint {
+                projection: self.projection.name,
+                checkpoint,
+                head,
+            });
+        }
+        let taken = checkpoint::take_over(&mut session.client, &self.projection, self.identity, head).await?;
+        tracing::info!(
+            projection = self.projection.name,
+            version = self.projection.version,
+            position = taken.position.0,
+            head = head.0,
+            "folding"
+        );
+        let feed = Feed::behind(taken.position, self.projection.categories, self.log.clone());
+        Term::new(self, session, taken, feed).run().await
+    }
+
+    /// Waits for the lock; false on shutdown. Meanwhile another worker folds, and its checkpoint counts.
+    async fn stand_by(&self, session: &Session) -> Result<bool, EngineError> {
+        let (name, version) = (self.projection.name, self.projection.version);
+        let mut pause = PAUSE_FIRST;
+        loop {
+            if self.shutdown.is_cancelled() {
+                return Ok(false);
+            }
+            if session.try_lock(name, version).await? {
+                return Ok(true);
+            }
+            if let Some(position) = checkpoint::look(&session.client, &self.projection, self.identity).await?
+            {
+                self.note_reached(position);
+            }
+            tokio::select! {
+                () = sleep(pause) => pause = (pause * 2).min(PAUSE_LAST),
+                () = self.shutdown.cancelled() => {}
+            }
+        }
+    }
+
+    /// Tells who waits once the checkpoint is where the log ended at start.
+    fn note_reached(&self, position: LogPosition) {
+        if position >= self.target {
+            self.reached.send_if_modified(|reached| !std::mem::replace(reached, true));
+        }
+    }
+}

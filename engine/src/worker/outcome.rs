@@ -1,0 +1,125 @@
+//! What becomes of a term after a batch, and how it waits once it has stopped at an event.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use contract::LogPosition;
+use contract::status::State;
+use jiff::Timestamp;
+use observability::propagation::{MAX_LINKS, link_current_span_to};
+use tokio::time::sleep;
+use tracing::Span;
+
+use super::TermEnd;
+use super::term::{HEARTBEAT, Term};
+use crate::error::{DecodeFailure, EngineError};
+use crate::event::Recorded;
+use crate::metrics;
+use crate::source::Undecodable;
+
+pub(crate) enum Outcome {
+    GoOn,
+    /// Another worker has taken over.
+    Superseded,
+    /// The projection stops at an event.
+    Stop(Stop),
+}
+
+/// Where and why a projection stops.
+pub(crate) struct Stop {
+    state: State,
+    position: LogPosition,
+    recorded_at: Timestamp,
+    reason: String,
+    event_type: String,
+}
+
+impl Stop {
+    pub(crate) fn failed<E>(event: &Recorded<E>, reason: String) -> Self {
+        Self {
+            state: State::Failed,
+            position: event.position,
+            recorded_at: event.recorded_at,
+            reason: format!("{} in {} ({}): {reason}", event.event_type, event.stream, event.revision),
+            event_type: event.event_type.clone(),
+        }
+    }
+
+    pub(crate) fn undecodable(event: &Undecodable) -> Self {
+        let state = match event.failure {
+            DecodeFailure::NeedsUpgrade(_) => State::NeedsUpgrade,
+            DecodeFailure::Malformed(_) | DecodeFailure::Retry(_) => State::Failed,
+        };
+        Self {
+            state,
+            position: event.position,
+            recorded_at: event.recorded_at,
+            reason: format!(
+                "{} in {} ({}): {}",
+                event.event_type, event.stream, event.revision, event.failure
+            ),
+            event_type: event.event_type.clone(),
+        }
+    }
+}
+
+impl<E: Send + Sync + 'static> Term<'_, E> {
+    /// Says where and why the projection stopped, until the shutdown or until another worker takes over. One that
+    /// needs a newer binary lets go of the lock, so that such a binary can.
+    pub(super) async fn halt(mut self, stop: Stop) -> Result<TermEnd, EngineError> {
+        let projection = &self.worker.projection;
+        let (name, version) = (projection.name, projection.version);
+        tracing::error!(
+            projection = name,
+            position = stop.position.0,
+            reason = stop.reason,
+            "the projection stops"
+        );
+        metrics::record_failed_event(name, &stop.event_type);
+        let mut let_go = false;
+        loop {
+            let mut status = self.status(stop.state, 0);
+            status.pending_since = Some(stop.recorded_at);
+            status.lag_events = None;
+            status.reason = Some(stop.reason.clone());
+            status.failed_position = Some(stop.position);
+            if !self.say(&status).await? {
+                return Ok(if let_go { TermEnd::Retired } else { TermEnd::Superseded });
+            }
+            if stop.state == State::NeedsUpgrade && !let_go {
+                self.session.unlock(name, version).await?;
+                let_go = true;
+            }
+            tokio::select! {
+                () = sleep(HEARTBEAT) => {}
+                () = self.worker.shutdown.cancelled() => return Ok(TermEnd::Shutdown),
+            }
+        }
+    }
+}
+
+/// The span of one batch: a root of its own. A live one links to the appends whose events it handles; one that
+/// catches up links to nothing, their traces are gone.
+pub(crate) fn batch_span<E>(projection: &'static str, events: &[Arc<Recorded<E>>], is_live: bool) -> Span {
+    let span = tracing::info_span!(
+        parent: None,
+        "process",
+        otel.name = format!("process {projection}"),
+        otel.kind = "consumer",
+        messaging.system = "eventstoredb",
+        messaging.operation.name = "process",
+        messaging.operation.r#type = "process",
+        messaging.consumer.group.name = projection,
+        messaging.batch.message_count = events.len(),
+    );
+    if is_live {
+        let mut linked = HashSet::new();
+        let contexts = events.iter().filter_map(|event| event.metadata.traceparent.as_deref());
+        span.in_scope(|| {
+            for context in contexts.filter(|context| linked.insert(*context)).take(MAX_LINKS) {
+                link_current_span_to(context);
+            }
+        });
+    }
+    span
+}

@@ -1,0 +1,319 @@
+//! One worker's time as the one that folds: take what the feed gives, carry it out batch by batch, say where it stands.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::LogPosition;
+use contract::status::State;
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep_until};
+use tracing::Instrument as _;
+
+use super::batch_size::{BATCH_EVENTS_MAX, BatchSize};
+use super::outcome::{Outcome, Stop, batch_span};
+use super::{TermEnd, Worker};
+use crate::checksum::Checksums;
+use crate::error::EngineError;
+use crate::event::Recorded;
+use crate::fold::Change;
+use crate::fold::batch::{Folded, fold_batch};
+use crate::metrics;
+use crate::source::Item;
+use crate::source::feed::{Fed, Feed};
+use crate::write::checkpoint::{Checkpoint, Fence, is_of_the_data};
+use crate::write::commit::{BatchWrite, Holder, Status, WriteError, commit, write_status};
+use crate::write::rows::Rows;
+use crate::write::session::Session;
+
+/// The row says at least this often that somebody is at it.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
+
+/// How often at most the checkpoint moves past our own events that this projection does not fold. A query that waits
+/// for such a position waits this long at most.
+const MOVE_PASSED: Duration = Duration::from_millis(5);
+
+/// How often at most it moves past events that nobody asks for.
+const MOVE_IDLE: Duration = Duration::from_secs(1);
+
+/// The most items taken from the feed ahead of the batch.
+const BUFFER_ITEMS: usize = BATCH_EVENTS_MAX;
+
+pub(crate) struct Term<'w, E> {
+    pub(super) worker: &'w Worker<E>,
+    pub(super) session: Session,
+    fence: Fence,
+    position: LogPosition,
+    checksums: Vec<Checksums>,
+    feed: Feed<E>,
+    buffer: VecDeque<Item<E>>,
+    size: BatchSize,
+    /// Why the feed gives nothing for now.
+    waiting: Option<String>,
+    /// Recorded time of the last event folded.
+    folded_to: Option<Timestamp>,
+    written_at: Instant,
+    /// The row does not say what it should.
+    stale: bool,
+}
+
+impl<'w, E: Send + Sync + 'static> Term<'w, E> {
+    pub(crate) fn new(worker: &'w Worker<E>, session: Session, taken: Checkpoint, feed: Feed<E>) -> Self {
+        worker.note_reached(taken.position);
+        Self {
+            worker,
+            session,
+            fence: taken.fence,
+            position: taken.position,
+            checksums: taken.checksums,
+            feed,
+            buffer: VecDeque::new(),
+            size: BatchSize::new(),
+            waiting: None,
+            folded_to: None,
+            written_at: Instant::now(),
+            stale: true,
+        }
+    }
+
+    pub(crate) async fn run(mut self) -> Result<TermEnd, EngineError> {
+        loop {
+            while self.buffer.len() < BUFFER_ITEMS
+                && let Some(fed) = self.feed.try_next()
+            {
+                self.take(fed);
+            }
+            if self.worker.shutdown.is_cancelled() {
+                return self.stopped().await;
+            }
+            let now = Instant::now();
+            let beat = if self.stale { now } else { self.written_at + HEARTBEAT };
+            match self.due() {
+                Some(due) if due <= now => match self.carry_out().await? {
+                    Outcome::GoOn => {}
+                    Outcome::Superseded => return Ok(TermEnd::Superseded),
+                    Outcome::Stop(stop) => return self.halt(stop).await,
+                },
+                _ if beat <= now => {
+                    if !self.say(&self.status(self.state(), 0)).await? {
+                        return Ok(TermEnd::Superseded);
+                    }
+                }
+                due => {
+                    let wake = due.map_or(beat, |due| due.min(beat));
+                    tokio::select! {
+                        () = self.worker.shutdown.cancelled() => {}
+                        () = sleep_until(wake) => {}
+                        fed = self.feed.next(), if self.buffer.len() < BUFFER_ITEMS => self.take(fed),
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, fed: Fed<E>) {
+        match fed {
+            Fed::Item(item) => {
+                self.stale |= self.waiting.take().is_some();
+                self.buffer.push_back(item);
+            }
+            Fed::Waiting(reason) => {
+                tracing::warn!(projection = self.worker.projection.name, reason, "waiting to go on");
+                self.stale |= self.waiting.replace(reason).is_none();
+            }
+            Fed::Changed => self.stale = true,
+        }
+    }
+
+    /// When what is buffered is to be carried out.
+    fn due(&self) -> Option<Instant> {
+        let kind = |item: &Item<E>| match item {
+            Item::Event(_) | Item::Undecodable(_) => Duration::ZERO,
+            Item::Passed(_) => MOVE_PASSED,
+            Item::Considered(_) => MOVE_IDLE,
+        };
+        // While catching up, a page that held nothing for us is no reason to hurry, but none to wait either.
+        self.buffer.iter().map(kind).min().map(|pause| self.written_at + pause)
+    }
+
+    fn state(&self) -> State {
+        if self.feed.is_live() { State::Live } else { State::CatchingUp }
+    }
+
+    /// What the row is to say once the first `carried_out` items of the buffer are.
+    pub(super) fn status(&self, state: State, carried_out: usize) -> Status {
+        let pending = || self.buffer.iter().skip(carried_out);
+        let events = pending().filter(|item| item.pending_since().is_some()).count();
+        let lag_events =
+            self.feed.waiting_live().map(|waiting| i64::try_from(events + waiting).unwrap_or(i64::MAX));
+        // Behind, and the next event is not here yet: it is not older than the last one folded.
+        let unknown = if self.feed.is_live() { None } else { self.folded_to };
+        Status {
+            state,
+            position: self.position,
+            head: self.worker.log.head.get(),
+            lag_events,
+            pending_since: pending().find_map(Item::pending_since).or(unknown),
+            reason: self.waiting.clone(),
+            failed_position: None,
+        }
+    }
+
+    /// Writes a heartbeat; false when another worker has taken over.
+    pub(super) async fn say(&mut self, status: &Status) -> Result<bool, EngineError> {
+        match write_status(&self.session.client, &self.holder(), status).await {
+            Ok(fence) => {
+                self.fence = fence;
+                self.note_written(status);
+                Ok(true)
+            }
+            Err(WriteError::Superseded) => Ok(false),
+            Err(WriteError::Postgres(error)) => Err(error.into()),
+        }
+    }
+
+    fn note_written(&mut self, status: &Status) {
+        self.written_at = Instant::now();
+        self.stale = false;
+        metrics::record_status(self.worker.projection.name, status);
+    }
+
+    fn holder(&self) -> Holder {
+        let projection = &self.worker.projection;
+        Holder { projection: projection.name, version: projection.version, fence: self.fence }
+    }
+
+    /// Says goodbye. The row is stale in a moment anyhow, so an error is none.
+    async fn stopped(mut self) -> Result<TermEnd, EngineError> {
+        let status = self.status(State::Stopped, 0);
+        if let Err(error) = self.say(&status).await {
+            tracing::debug!(%error, "the row could not be told of the shutdown");
+        }
+        Ok(TermEnd::Shutdown)
+    }
+
+    /// Carries out the next batch of what is buffered.
+    async fn carry_out(&mut self) -> Result<Outcome, EngineError> {
+        let mut events = Vec::new();
+        let mut taken = 0;
+        let mut end = self.position;
+        for item in &self.buffer {
+            match item {
+                Item::Undecodable(_) => break,
+                Item::Event(_) if events.len() == self.size.get() => break,
+                Item::Event(event) => events.push(Arc::clone(event)),
+                Item::Passed(_) | Item::Considered(_) => {}
+            }
+            taken += 1;
+            end = item.position();
+        }
+        if taken == 0
+            && let Some(Item::Undecodable(event)) = self.buffer.front()
+        {
+            return Ok(Outcome::Stop(Stop::undecodable(event)));
+        }
+        if events.is_empty() {
+            return self.write(&[], end, taken, None).await;
+        }
+        let span = batch_span(self.worker.projection.name, &events, self.feed.is_live());
+        self.fold(&events, end, taken).instrument(span).await
+    }
+
+    /// Folds and writes. When an event fails, those before it are written and the term stops at it.
+    async fn fold(
+        &mut self,
+        events: &[Arc<Recorded<E>>],
+        end: LogPosition,
+        taken: usize,
+    ) -> Result<Outcome, EngineError> {
+        let begun = Instant::now();
+        let rows = Rows { client: &self.session.client, tables: &self.worker.tables };
+        let folded = match fold_batch(&self.worker.projection, events, &rows).await {
+            Ok(Ok(folded)) => folded,
+            Ok(Err(failed)) => return self.fold_until(events, failed.number, failed.reason).await,
+            Err(error) if is_of_the_data(&error) => return Ok(self.refused(events, &error)),
+            Err(error) => return Err(error.into()),
+        };
+        let outcome = self.write(events, end, taken, Some(folded)).await?;
+        if matches!(outcome, Outcome::GoOn) {
+            let took = begun.elapsed();
+            self.size.written(events.len(), took);
+            metrics::record_batch(self.worker.projection.name, took);
+        }
+        Ok(outcome)
+    }
+
+    /// Carries out what stands before the event that cannot be folded, then stops at it.
+    async fn fold_until(
+        &mut self,
+        events: &[Arc<Recorded<E>>],
+        number: usize,
+        reason: String,
+    ) -> Result<Outcome, EngineError> {
+        let stop = Stop::failed(&events[number], reason);
+        let before = &events[..number];
+        let Some(last) = before.last() else { return Ok(Outcome::Stop(stop)) };
+        let taken = self.buffer.iter().take_while(|item| item.position() <= last.position).count();
+        // Boxed because an earlier event may be found failing in its turn; each time the batch is shorter.
+        match Box::pin(self.fold(before, last.position, taken)).await? {
+            Outcome::GoOn if self.position == last.position => Ok(Outcome::Stop(stop)),
+            earlier => Ok(earlier),
+        }
+    }
+
+    /// Postgres refuses a value of the batch: it goes again by halves, down to the event that is the reason.
+    fn refused(&mut self, events: &[Arc<Recorded<E>>], error: &tokio_postgres::Error) -> Outcome {
+        if let [event] = events {
+            let reason = error.as_db_error().map_or_else(|| error.to_string(), |e| e.message().to_owned());
+            return Outcome::Stop(Stop::failed(event, format!("Postgres refuses the rows: {reason}")));
+        }
+        self.size.refused(events.len());
+        Outcome::GoOn
+    }
+
+    /// Writes a batch that took so many items of the buffer, and forgets them.
+    async fn write(
+        &mut self,
+        events: &[Arc<Recorded<E>>],
+        end: LogPosition,
+        taken: usize,
+        folded: Option<Folded>,
+    ) -> Result<Outcome, EngineError> {
+        let (changes, applied) =
+            folded.map_or_else(Default::default, |folded| (folded.changes, folded.applied));
+        let checksums = self.checksums_after(&changes);
+        let mut status = self.status(self.state(), taken);
+        status.position = end;
+        if !self.feed.is_live() && status.pending_since == self.folded_to {
+            status.pending_since = events.last().map(|event| event.recorded_at).or(self.folded_to);
+        }
+        let batch = BatchWrite { tables: &self.worker.tables, changes: &changes, checksums: &checksums };
+        let holder = self.holder();
+        match commit(&mut self.session.client, &holder, &status, &batch).await {
+            Ok(fence) => self.fence = fence,
+            Err(WriteError::Superseded) => return Ok(Outcome::Superseded),
+            Err(WriteError::Postgres(error)) if is_of_the_data(&error) => {
+                return Ok(self.refused(events, &error));
+            }
+            Err(WriteError::Postgres(error)) => return Err(error.into()),
+        }
+        self.checksums = checksums;
+        self.position = end;
+        self.buffer.drain(..taken);
+        self.folded_to = events.last().map(|event| event.recorded_at).or(self.folded_to);
+        self.note_written(&status);
+        metrics::record_events(self.worker.projection.name, events, &applied, self.feed.is_live());
+        self.worker.note_reached(end);
+        Ok(Outcome::GoOn)
+    }
+
+    fn checksums_after(&self, changes: &[Vec<Change>]) -> Vec<Checksums> {
+        let mut checksums = self.checksums.clone();
+        for ((sql, changes), checksums) in self.worker.tables.iter().zip(changes).zip(&mut checksums) {
+            for change in changes {
+                checksums.replace(sql.table, &change.key, change.before.as_deref(), change.after.as_deref());
+            }
+        }
+        checksums
+    }
+}

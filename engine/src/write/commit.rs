@@ -1,0 +1,132 @@
+//! The one transaction of a batch: fence and checkpoint, rows, checksums, notification.
+
+use contract::LogPosition;
+use contract::status::{CHANNEL, Moved, State};
+use deadpool_postgres::ClientWrapper;
+use jiff::Timestamp;
+use tokio_postgres::Error;
+
+use super::checkpoint::Fence;
+use super::rows;
+use super::sql::TableSql;
+use crate::checksum::Checksums;
+use crate::fold::Change;
+
+/// What a worker says of its projection, in the row that readers read.
+#[derive(Debug, Clone)]
+pub(crate) struct Status {
+    pub(crate) state: State,
+    pub(crate) position: LogPosition,
+    pub(crate) head: LogPosition,
+    pub(crate) lag_events: Option<i64>,
+    pub(crate) pending_since: Option<Timestamp>,
+    pub(crate) reason: Option<String>,
+    pub(crate) failed_position: Option<LogPosition>,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    /// Another worker has taken over: this one's term has ended.
+    #[error("another worker has taken over")]
+    Superseded,
+    #[error(transparent)]
+    Postgres(#[from] Error),
+}
+
+/// Whose row, and the fence of the term.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Holder {
+    pub(crate) projection: &'static str,
+    pub(crate) version: i32,
+    pub(crate) fence: Fence,
+}
+
+const STATUS: &str = "
+    UPDATE projection_version SET fence = fence + 1, state = $4, position = $5, head_position = $6, lag_events = $7,
+        pending_since = $8, reason = $9, failed_position = $10, heartbeat_at = now()
+    WHERE name = $1 AND version = $2 AND fence = $3";
+
+const CHECKSUM: &str = "
+    INSERT INTO projection_checksum (name, version, view, row_count, checksums) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (name, version, view) DO UPDATE SET row_count = EXCLUDED.row_count, checksums = EXCLUDED.checksums";
+
+const NOTIFY: &str = "SELECT pg_notify($1, $2)";
+
+macro_rules! update_status {
+    ($on:expr, $holder:expr, $status:expr) => {{
+        let (holder, status): (&Holder, &Status) = ($holder, $status);
+        let statement = $on.prepare_cached(STATUS).await?;
+        let updated = $on
+            .execute(
+                &statement,
+                &[
+                    &holder.projection,
+                    &holder.version,
+                    &holder.fence.0,
+                    &status.state.as_str(),
+                    &status.position.0.cast_signed(),
+                    &status.head.0.cast_signed(),
+                    &status.lag_events,
+                    &status.pending_since,
+                    &status.reason,
+                    &status.failed_position.map(|position| position.0.cast_signed()),
+                ],
+            )
+            .await?;
+        if updated == 0 {
+            return Err(WriteError::Superseded);
+        }
+        Fence(holder.fence.0 + 1)
+    }};
+}
+
+/// Writes the status alone, as a heartbeat, and gives the next fence.
+pub(crate) async fn write_status(
+    client: &ClientWrapper,
+    holder: &Holder,
+    status: &Status,
+) -> Result<Fence, WriteError> {
+    Ok(update_status!(client, holder, status))
+}
+
+/// What a batch writes beside the status. Empty for one that only moved the checkpoint.
+pub(crate) struct BatchWrite<'b> {
+    pub(crate) tables: &'b [TableSql],
+    /// In the order of the tables.
+    pub(crate) changes: &'b [Vec<Change>],
+    /// In the order of the tables, after the changes.
+    pub(crate) checksums: &'b [Checksums],
+}
+
+/// Writes a batch and gives the next fence. The fence goes first: a worker whose term has ended touches no row, and
+/// two workers never wait for each other's rows.
+pub(crate) async fn commit(
+    client: &mut ClientWrapper,
+    holder: &Holder,
+    status: &Status,
+    batch: &BatchWrite<'_>,
+) -> Result<Fence, WriteError> {
+    let transaction = client.transaction().await?;
+    let fence = update_status!(transaction, holder, status);
+    for ((sql, changes), checksums) in batch.tables.iter().zip(batch.changes).zip(batch.checksums) {
+        if changes.is_empty() {
+            continue;
+        }
+        rows::write(&transaction, sql, changes).await?;
+        let statement = transaction.prepare_cached(CHECKSUM).await?;
+        let (name, version, view) = (&holder.projection, &holder.version, &sql.table.name);
+        transaction
+            .execute(&statement, &[name, version, view, &checksums.rows, &checksums.to_json()])
+            .await?;
+    }
+    let moved = Moved {
+        projection: holder.projection.to_owned(),
+        version: holder.version,
+        position: status.position,
+    };
+    let statement = transaction.prepare_cached(NOTIFY).await?;
+    transaction.execute(&statement, &[&CHANNEL, &moved.to_string()]).await?;
+    transaction.commit().await?;
+    Ok(fence)
+}

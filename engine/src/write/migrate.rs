@@ -1,0 +1,38 @@
+//! Brings the engine's own tables up to date.
+
+use std::ops::DerefMut;
+
+use deadpool_postgres::Pool;
+
+use super::SCHEMA;
+use crate::error::EngineError;
+
+mod embedded {
+    refinery::embed_migrations!("migrations");
+}
+
+/// The engine's own migration history, beside that of the read model.
+const HISTORY_TABLE: &str = "engine_migration";
+
+/// One process at a time changes tables; the others wait for it. The number only has to be nobody else's.
+const MIGRATION_LOCK: i64 = 0x6865_6164_7761_7401;
+
+/// Creates or updates the tables of checkpoints, states and checksums in the schema `headwater`. The pool's
+/// connections must have that schema first in their search path.
+///
+/// # Errors
+/// [`EngineError::Pool`], [`EngineError::Postgres`] or [`EngineError::Migration`].
+pub async fn migrate(pool: &Pool) -> Result<(), EngineError> {
+    let mut client = pool.get().await?;
+    client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
+    let migrated = async {
+        client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {SCHEMA}")).await?;
+        let mut runner = embedded::migrations::runner();
+        runner.set_migration_table_name(HISTORY_TABLE);
+        runner.run_async(client.deref_mut().deref_mut()).await?;
+        Ok(())
+    }
+    .await;
+    client.execute("SELECT pg_advisory_unlock($1)", &[&MIGRATION_LOCK]).await?;
+    migrated
+}

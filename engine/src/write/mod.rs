@@ -1,0 +1,12 @@
+//! Postgres: the engine's own tables, the session of a worker, rows set-wise, and the one transaction of a batch.
+
+pub(crate) mod checkpoint;
+pub(crate) mod commit;
+pub(crate) mod migrate;
+pub(crate) mod reset;
+pub(crate) mod rows;
+pub(crate) mod session;
+pub(crate) mod sql;
+
+/// The schema that everything derived stands in.
+pub(crate) const SCHEMA: &str = "headwater";
