@@ -69,6 +69,8 @@ error_table! {
     UserAlreadyRegistered = 409 "USER_ALREADY_REGISTERED": "this customer number is registered already";
     UserDeactivated = 409 "USER_DEACTIVATED": "the user is deactivated";
 
+    PersonErased = 409 "PERSON_ERASED": "the personal data of this person was erased, and nothing can be added to it";
+
     // Reading.
     ReadModelBehind = 503 "READ_MODEL_BEHIND": "the read model has not reached the requested position";
     OtherLog = 409 "OTHER_LOG": "the position belongs to another log";

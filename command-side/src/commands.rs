@@ -1,0 +1,63 @@
+//! All executors of a process, and what they share.
+
+use std::sync::Arc;
+
+use contract::Currency;
+use domain::product::Product;
+use domain::stock::Stock;
+use domain::user::User;
+use event_store::EventStore;
+use tokio::sync::Semaphore;
+use vault::Vault;
+
+use crate::executor::Executor;
+
+/// The most commands that are under way at once; more are turned away with 429.
+pub const COMMANDS_IN_FLIGHT_MAX: usize = 1_024;
+
+/// What the command side stands on.
+pub struct CommandDeps {
+    /// The log.
+    pub store: EventStore,
+    /// The keys of personal data.
+    pub vault: Vault,
+    /// The one currency that the shop takes.
+    pub currency: Currency,
+}
+
+impl CommandDeps {
+    /// A shop that takes pounds sterling.
+    #[must_use]
+    pub fn new(store: EventStore, vault: Vault) -> Self {
+        Self { store, vault, currency: Currency::GBP }
+    }
+}
+
+/// The executors of all aggregates. Routes and sagas of one process share one of these, so that they share memory
+/// and locks.
+#[derive(Clone)]
+pub struct Commands {
+    /// Products of the catalogue.
+    pub products: Executor<Product>,
+    /// Their stock.
+    pub stock: Executor<Stock>,
+    /// Registered customers.
+    pub users: Executor<User>,
+    pub(crate) currency: Currency,
+    pub(crate) places: Arc<Semaphore>,
+}
+
+impl Commands {
+    /// Executors that remember nothing yet.
+    #[must_use]
+    pub fn new(deps: CommandDeps) -> Self {
+        let CommandDeps { store, vault, currency } = deps;
+        Self {
+            products: Executor::new(store.clone(), vault.clone()),
+            stock: Executor::new(store.clone(), vault.clone()),
+            users: Executor::new(store, vault),
+            currency,
+            places: Arc::new(Semaphore::new(COMMANDS_IN_FLIGHT_MAX)),
+        }
+    }
+}
