@@ -1,1 +1,20 @@
-//! What a view looks like: tables, rows and migrations.
+//! What a view looks like: tables, columns, rows and migrations; all that the projections, which write, and the query
+//! side, which reads, share. One module a projection. Who folds and who answers stands in neither.
+
+pub mod catalogue;
+mod column;
+pub mod customers;
+mod migrate;
+mod pool;
+mod view;
+
+pub use column::UnknownName;
+pub use migrate::{MigrateError, migrate};
+pub use pool::{APPLICATION_NAME, PoolError, READ_TIMEOUT, WRITE_TIMEOUT, pool, reader_pool};
+pub use view::{Projection, View};
+
+/// The schema in Postgres that everything derived stands in. Connections of [`pool`] have it as their search path.
+pub const SCHEMA: &str = "headwater";
+
+/// Every projection whose tables stand here.
+pub const PROJECTIONS: &[&Projection] = &[&catalogue::CATALOGUE, &customers::CUSTOMERS];
