@@ -71,6 +71,45 @@ error_table! {
 
     PersonErased = 409 "PERSON_ERASED": "the personal data of this person was erased, and nothing can be added to it";
 
+    // Lines of orders and returns.
+    NoLines = 422 "NO_LINES": "there is no line";
+    TooManyLines = 422 "TOO_MANY_LINES": "there are more than 5,000 lines";
+    AmountOverflow = 422 "AMOUNT_OVERFLOW": "the amount is larger than can be counted";
+
+    // Orders.
+    OrderNotFound = 404 "ORDER_NOT_FOUND": "there is no such order";
+    OrderAlreadyPlaced = 409 "ORDER_ALREADY_PLACED": "the order is placed already";
+    OrderNotReserved = 409 "ORDER_NOT_RESERVED": "the goods of the order are not reserved yet";
+    OrderNotPaid = 409 "ORDER_NOT_PAID": "the order is not paid yet";
+    OrderNotShipped = 409 "ORDER_NOT_SHIPPED": "the order is not shipped yet";
+    OrderAlreadyPaid = 409 "ORDER_ALREADY_PAID": "the order is paid by another payment";
+    OrderAlreadyShipped = 409 "ORDER_ALREADY_SHIPPED": "the order is shipped already";
+    OrderAlreadyDelivered = 409 "ORDER_ALREADY_DELIVERED": "the order is delivered already";
+    OrderCancelled = 409 "ORDER_CANCELLED": "the order is cancelled";
+
+    // Payments.
+    PaymentNotFound = 404 "PAYMENT_NOT_FOUND": "there is no such payment";
+    PaymentAlreadyRequested = 409 "PAYMENT_ALREADY_REQUESTED": "the payment is requested already";
+    PaymentNotAuthorized = 409 "PAYMENT_NOT_AUTHORIZED": "the payment is not authorized yet";
+    PaymentAlreadyAuthorized = 409 "PAYMENT_ALREADY_AUTHORIZED": "the payment is authorized already";
+    PaymentNotCaptured = 409 "PAYMENT_NOT_CAPTURED": "the payment is not captured yet";
+    PaymentAlreadyCaptured = 409 "PAYMENT_ALREADY_CAPTURED": "the payment is captured already";
+    PaymentDeclined = 409 "PAYMENT_DECLINED": "the payment was declined";
+    RefundTooLarge = 409 "REFUND_TOO_LARGE": "the refunds would be larger than the payment";
+    AlreadyRefunded = 409 "ALREADY_REFUNDED": "this was refunded already, in another way";
+
+    // Shipments.
+    ShipmentNotFound = 404 "SHIPMENT_NOT_FOUND": "there is no such shipment";
+    ShipmentAlreadyRequested = 409 "SHIPMENT_ALREADY_REQUESTED": "the shipment is requested already";
+    ShipmentNotDispatched = 409 "SHIPMENT_NOT_DISPATCHED": "the shipment is not dispatched yet";
+    ShipmentAlreadyDispatched = 409 "SHIPMENT_ALREADY_DISPATCHED": "the shipment is dispatched already";
+    ShipmentAlreadyDelivered = 409 "SHIPMENT_ALREADY_DELIVERED": "the shipment is delivered already";
+    ShipmentFailed = 409 "SHIPMENT_FAILED": "the shipment failed";
+
+    // Returns.
+    ReturnNotFound = 404 "RETURN_NOT_FOUND": "there is no such return";
+    ReturnAlreadyReceived = 409 "RETURN_ALREADY_RECEIVED": "the return is received already";
+
     // Reading.
     ReadModelBehind = 503 "READ_MODEL_BEHIND": "the read model has not reached the requested position";
     OtherLog = 409 "OTHER_LOG": "the position belongs to another log";

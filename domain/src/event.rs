@@ -2,7 +2,7 @@
 
 use crate::codec::EventType;
 use crate::ids::PersonId;
-use crate::{product, stock, user};
+use crate::{order, payment, product, returns, shipment, stock, user};
 
 macro_rules! shop_events {
     ($($aggregate:ident: $module:ident,)+) => {
@@ -77,4 +77,8 @@ shop_events! {
     Product: product,
     Stock: stock,
     User: user,
+    Order: order,
+    Payment: payment,
+    Shipment: shipment,
+    Return: returns,
 }

@@ -45,6 +45,14 @@ text!(
     Reason, "a reason", line, 200
 );
 text!(
+    /// What a payment or shipping gateway knows the buyer's choice by. Opaque to us.
+    GatewayToken, "a gateway token", identifier, 128
+);
+text!(
+    /// What a gateway calls something that it did for us.
+    GatewayReference, "a gateway reference", identifier, 128
+);
+text!(
     /// What a person is called.
     PersonName, "a name", line, 200
 );

@@ -5,7 +5,9 @@ use std::fmt::Debug;
 
 use contract::{Currency, Money};
 use domain::codec::{Decoded, decode, encode};
-use domain::value::{Price, Quantity};
+use domain::ids::ProductId;
+use domain::lines::{Line, NewLine};
+use domain::value::{Price, Quantity, Sku};
 use domain::{Decider, Refusal, ShopEvent, fold};
 
 /// What has happened so far.
@@ -110,4 +112,22 @@ pub fn eur(minor: i64) -> Price {
 
 pub fn quantity(units: i64) -> Quantity {
     Quantity::new(units).unwrap()
+}
+
+/// A line of `units` at `price`; the product is the one with this SKU.
+pub fn line(sku: &str, units: i64, unit_price: Price) -> NewLine {
+    let sku = Sku::new(sku).unwrap();
+    let product_id = ProductId::from_sku(&sku);
+    NewLine { product_id, sku, description: None, quantity: quantity(units), unit_price }
+}
+
+/// The same line as an event keeps it.
+pub fn kept(line: &NewLine) -> Line {
+    Line {
+        product_id: line.product_id,
+        sku: line.sku.clone(),
+        description: line.description.clone(),
+        quantity: line.quantity,
+        unit_price_minor: line.unit_price.money().minor,
+    }
 }
