@@ -1,1 +1,38 @@
-//! One file per view.
+//! What the shop's views are: one file a view, each a pure fold of events into rows. The engine does all reading and
+//! writing; the tables stand in `read-model`.
+
+mod decoder;
+mod views;
+
+use domain::ShopEvent;
+use domain::{product, stock, user};
+use engine::{Entity, Projection};
+use read_model::{catalogue::CATALOGUE, customers::CUSTOMERS};
+
+pub use decoder::decoder;
+
+/// Every projection of the shop.
+#[must_use]
+pub fn all() -> Vec<Projection<ShopEvent>> {
+    vec![catalogue(), customers()]
+}
+
+/// Products with their stock, and their texts.
+#[must_use]
+pub fn catalogue() -> Projection<ShopEvent> {
+    Projection::new(CATALOGUE.name, newest(&CATALOGUE), &[product::CATEGORY, stock::CATEGORY])
+        .entity(Entity::new(views::products::Products))
+        .entity(Entity::new(views::product_texts::ProductTexts))
+}
+
+/// Who is registered.
+#[must_use]
+pub fn customers() -> Projection<ShopEvent> {
+    Projection::new(CUSTOMERS.name, newest(&CUSTOMERS), &[user::CATEGORY])
+        .entity(Entity::new(views::customers::Customers))
+}
+
+/// The version that this binary folds.
+fn newest(projection: &read_model::Projection) -> i32 {
+    *projection.versions.last().expect("every projection of the read model has a version")
+}

@@ -1,0 +1,1 @@
+//! The shop's projections over a real node and a real PostgreSQL.
