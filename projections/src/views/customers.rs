@@ -60,7 +60,7 @@ impl EntityView for Customers {
                 | Event::ProfileChanged { user_id, .. }
                 | Event::Deactivated { user_id },
             ) => vec![*user_id],
-            ShopEvent::Product(_) | ShopEvent::Stock(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 

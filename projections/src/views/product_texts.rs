@@ -47,9 +47,7 @@ impl EntityView for ProductTexts {
                 | Event::Delisted { product_id }
                 | Event::Relisted { product_id },
             ) => vec![*product_id],
-            ShopEvent::Product(Event::PriceChanged { .. }) | ShopEvent::Stock(_) | ShopEvent::User(_) => {
-                Vec::new()
-            }
+            _ => Vec::new(),
         }
     }
 

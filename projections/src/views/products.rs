@@ -58,7 +58,7 @@ impl EntityView for Products {
         match &event.event {
             ShopEvent::Product(event) => vec![product_of(event)],
             ShopEvent::Stock(event) => vec![stocked_product(event)],
-            ShopEvent::User(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -76,7 +76,7 @@ impl EntityView for Products {
                 row.stock_revision = Some(revision(event));
                 Ok(Some(row))
             }
-            ShopEvent::User(_) => Ok(row),
+            _ => Ok(row),
         }
     }
 
