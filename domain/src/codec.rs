@@ -31,6 +31,7 @@ pub struct Encoded {
 
 /// What an event of the log turned out to be.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "nearly every one is an event, and it is taken out at once")]
 pub enum Decoded {
     /// One of ours.
     Event(ShopEvent),
