@@ -1,1 +1,14 @@
-//! The embedded node: EventStoreDB's gRPC protocol over an embedded log.
+//! The embedded node: EventStoreDB's gRPC protocol over an embedded log, for the official clients, on one machine.
+//!
+//! [`Node::start`] opens the log in a data directory and serves it; an answered append is on disk. Clients connect with
+//! `esdb://<address>?tls=false`. The bytes on disk are described in FORMAT.md.
+
+mod filter;
+mod metrics;
+mod node;
+mod proto;
+mod rpc;
+mod socket;
+pub mod storage;
+
+pub use node::{Node, NodeConfig, NodeError};

@@ -1,0 +1,198 @@
+//! The node: a log opened, a port bound, a server running until it is told to stop.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::routing::get;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::proto::gossip::gossip_server::GossipServer;
+use crate::proto::server_features::server_features_server::ServerFeaturesServer;
+use crate::proto::streams::streams_server::StreamsServer;
+use crate::rpc::{GossipService, ServerFeaturesService, StreamsService};
+use crate::socket;
+use crate::storage::{Disk, Dropped, FileSystem, Storage, StorageConfig, StorageError};
+
+/// The largest request on one call: 16 MiB less what the protocol's own server keeps for framing.
+const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024 - 10_000;
+/// The clients take answers of up to 17 MiB.
+const MAX_RESPONSE_BYTES: usize = 17 * 1024 * 1024;
+/// Calls open at once on one connection, subscriptions among them.
+const MAX_CALLS_PER_CONNECTION: u32 = 4096;
+/// What a client may send ahead, on one call and on one connection.
+const CALL_WINDOW_BYTES: u32 = 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long calls under way may take to end at shutdown.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// How a node is set up.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// Where the data lies; created when missing.
+    pub data_dir: PathBuf,
+    /// The address to serve on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Host and port that clients are told to reconnect to; by default the address served on.
+    pub advertised: Option<(String, u16)>,
+    /// The size of a segment file of the log, in bytes.
+    pub segment_bytes: u64,
+    /// The largest append: data, metadata and types of its events, in bytes.
+    pub max_append_bytes: u64,
+    /// How long an append may wait for the disk before the client is told that its outcome is unknown.
+    pub write_timeout: Duration,
+}
+
+impl NodeConfig {
+    /// The usual settings for a data directory and an address.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>, listen: SocketAddr) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            listen,
+            advertised: None,
+            segment_bytes: StorageConfig::DEFAULT_SEGMENT_BYTES,
+            max_append_bytes: StorageConfig::DEFAULT_MAX_APPEND_BYTES,
+            write_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A node that did not start.
+#[derive(Debug, Error)]
+pub enum NodeError {
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The address cannot be served on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What the machine said.
+        error: io::Error,
+    },
+    /// Opening the log did not come to an end.
+    #[error("opening the log was broken off: {0}")]
+    Opening(#[from] JoinError),
+}
+
+/// A running node. Dropping it stops it without waiting.
+#[derive(Debug)]
+pub struct Node {
+    address: SocketAddr,
+    dropped: Option<Dropped>,
+    storage: Storage,
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+}
+
+impl Node {
+    /// Opens the log and serves it.
+    ///
+    /// # Errors
+    /// When the address is taken, or the log cannot be opened; nothing runs then.
+    pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
+        Self::start_on(Arc::new(FileSystem), config).await
+    }
+
+    /// The same over another disk, for tests that count syncs or inject faults.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub async fn start_on(disk: Arc<dyn Disk>, config: NodeConfig) -> Result<Self, NodeError> {
+        let failed = |error| NodeError::Listen { address: config.listen, error };
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let storage_config = StorageConfig {
+            data_dir: config.data_dir.clone(),
+            segment_bytes: config.segment_bytes,
+            max_append_bytes: config.max_append_bytes,
+        };
+        let (storage, dropped) =
+            tokio::task::spawn_blocking(move || Storage::open(disk, storage_config)).await??;
+        let stop = CancellationToken::new();
+        let routes = routes(&config, address, &storage, &stop);
+        let stopped = stop.clone();
+        let server = tokio::spawn(async move {
+            let served = Server::builder()
+                .accept_http1(true)
+                .max_concurrent_streams(MAX_CALLS_PER_CONNECTION)
+                .initial_stream_window_size(CALL_WINDOW_BYTES)
+                .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+                .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+                .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+                .add_routes(routes)
+                .serve_with_incoming_shutdown(socket::accept(listener), stopped.cancelled_owned())
+                .await;
+            if let Err(error) = served {
+                warn!(%error, "the node's server ended");
+            }
+        });
+        info!(%address, "the node is serving");
+        Ok(Self { address, dropped, storage, stop, server })
+    }
+
+    /// The address served on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What an interrupted write left at the end of the log and opening took away; nothing of it was acknowledged.
+    #[must_use]
+    pub fn dropped_at_start(&self) -> Option<Dropped> {
+        self.dropped
+    }
+
+    /// Stops serving: subscriptions end as unavailable, calls under way may finish for some seconds, then the index is
+    /// flushed and the data directory freed.
+    pub async fn shutdown(mut self) {
+        self.stop.cancel();
+        if tokio::time::timeout(SHUTDOWN_GRACE, &mut self.server).await.is_err() {
+            warn!("calls were still under way when the node stopped");
+            self.server.abort();
+        }
+        let storage = self.storage.clone();
+        if tokio::task::spawn_blocking(move || storage.close()).await.is_err() {
+            warn!("the log was not closed");
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn routes(config: &NodeConfig, address: SocketAddr, storage: &Storage, stop: &CancellationToken) -> Routes {
+    let streams = StreamsService::new(storage.clone(), stop.clone(), config.write_timeout);
+    let (host, port) = config.advertised.clone().unwrap_or_else(|| {
+        let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+        (ip.to_string(), address.port())
+    });
+    let gossip = GossipService::new(Uuid::new_v4(), host, port);
+    let router = Routes::new(
+        StreamsServer::new(streams)
+            .max_decoding_message_size(MAX_REQUEST_BYTES)
+            .max_encoding_message_size(MAX_RESPONSE_BYTES),
+    )
+    .add_service(ServerFeaturesServer::new(ServerFeaturesService))
+    .add_service(GossipServer::new(gossip))
+    .into_axum_router()
+    .route("/health/live", get(|| async { StatusCode::NO_CONTENT }));
+    Routes::from(router)
+}

@@ -1,0 +1,343 @@
+//! The index on disk: where the events of a stream lie. Everything in it is derived from the log and can be built
+//! again; it is flushed behind the log and says how far it reaches.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::{
+    Database, ReadableDatabase, ReadableTable, StorageBackend, Table, TableDefinition, WriteTransaction,
+};
+use uuid::Uuid;
+
+use super::disk::{Disk, DiskFile};
+use super::record::{put_varint, take_varint};
+use super::tail::{Generation, StreamTail};
+use super::{StorageError, StreamKey};
+
+/// Memory for pages of the index.
+const CACHE_BYTES: usize = 32 * 1024 * 1024;
+/// Positions in one row: few enough to decode at every look-up, enough to make a row's key cheap.
+const CHUNK_EVENTS: usize = 128;
+const KEY_BYTES: usize = 24;
+/// The layout of the tables; another one is built again.
+const VERSION: u64 = 1;
+
+/// (stream key, first revision), big-endian, to the positions from there on: varints, each but the first the distance
+/// from the one before.
+const CHUNKS: TableDefinition<&[u8; KEY_BYTES], &[u8]> = TableDefinition::new("chunks");
+/// Base of a sealed segment to where its last record ends.
+const SEGMENT_ENDS: TableDefinition<u64, u64> = TableDefinition::new("segment_ends");
+const STATE: TableDefinition<&str, u64> = TableDefinition::new("state");
+const VERSION_KEY: &str = "version";
+const STORE_HIGH_KEY: &str = "store_high";
+const STORE_LOW_KEY: &str = "store_low";
+const CHECKPOINT_KEY: &str = "checkpoint";
+
+/// The index on disk.
+#[derive(Debug)]
+pub(crate) struct Index {
+    database: Database,
+}
+
+/// Everything before this position is in the index, with the ends of the sealed segments up to there.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Checkpoint {
+    pub position: u64,
+    pub segment_ends: BTreeMap<u64, u64>,
+}
+
+impl Index {
+    /// Opens the index of a log, or an empty one in its place when it is missing, damaged, of another version or of
+    /// another log. The second value says why, unless it was simply opened or is new.
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        path: &Path,
+        store: Uuid,
+    ) -> Result<(Self, Option<String>), StorageError> {
+        let reason = match disk.open(path) {
+            Ok(file) => match Self::over(file).and_then(|index| index.check(store).map(|()| index)) {
+                Ok(index) => return Ok((index, None)),
+                Err(reason) => Some(reason.to_string()),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(StorageError::io("open", path, error)),
+        };
+        let file = disk.create(path).map_err(|error| StorageError::io("create", path, error))?;
+        let index = Self::over(file)?;
+        index.initialise(store)?;
+        Ok((index, reason))
+    }
+
+    fn over(file: Arc<dyn DiskFile>) -> Result<Self, StorageError> {
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(IndexFile(file))
+            .map_err(failed)?;
+        Ok(Self { database })
+    }
+
+    fn check(&self, store: Uuid) -> Result<(), StorageError> {
+        let read = self.database.begin_read().map_err(failed)?;
+        let state = read.open_table(STATE).map_err(failed)?;
+        let (high, low) = store.as_u64_pair();
+        for (key, expected) in [(VERSION_KEY, VERSION), (STORE_HIGH_KEY, high), (STORE_LOW_KEY, low)] {
+            let found = state.get(key).map_err(failed)?.map(|value| value.value());
+            if found != Some(expected) {
+                return Err(StorageError::Index(format!("{key} is {found:?}, not {expected}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn initialise(&self, store: Uuid) -> Result<(), StorageError> {
+        let write = self.begin()?;
+        {
+            let mut state = write.open_table(STATE).map_err(failed)?;
+            let (high, low) = store.as_u64_pair();
+            for (key, value) in [(VERSION_KEY, VERSION), (STORE_HIGH_KEY, high), (STORE_LOW_KEY, low)] {
+                state.insert(key, value).map_err(failed)?;
+            }
+            write.open_table(CHUNKS).map_err(failed)?;
+            write.open_table(SEGMENT_ENDS).map_err(failed)?;
+        }
+        write.commit().map_err(failed)
+    }
+
+    /// A transaction after which the next opening needs no repair, whatever ends the process.
+    fn begin(&self) -> Result<WriteTransaction, StorageError> {
+        let mut write = self.database.begin_write().map_err(failed)?;
+        write.set_quick_repair(true);
+        Ok(write)
+    }
+
+    /// How far the index reaches.
+    pub(crate) fn checkpoint(&self) -> Result<Checkpoint, StorageError> {
+        let read = self.database.begin_read().map_err(failed)?;
+        let state = read.open_table(STATE).map_err(failed)?;
+        let position = state.get(CHECKPOINT_KEY).map_err(failed)?.map_or(0, |value| value.value());
+        let mut segment_ends = BTreeMap::new();
+        for row in read.open_table(SEGMENT_ENDS).map_err(failed)?.iter().map_err(failed)? {
+            let (base, end) = row.map_err(failed)?;
+            segment_ends.insert(base.value(), end.value());
+        }
+        Ok(Checkpoint { position, segment_ends })
+    }
+
+    /// Adds a generation in one transaction.
+    pub(crate) fn flush(&self, generation: &Generation) -> Result<(), StorageError> {
+        let write = self.begin()?;
+        {
+            let mut chunks = write.open_table(CHUNKS).map_err(failed)?;
+            let mut streams: Vec<_> = generation.streams.iter().collect();
+            streams.sort_unstable_by_key(|(key, _)| **key);
+            for (key, stream) in streams {
+                add_stream(&mut chunks, *key, stream)?;
+            }
+            let mut ends = write.open_table(SEGMENT_ENDS).map_err(failed)?;
+            for (base, end) in &generation.sealed {
+                ends.insert(base, end).map_err(failed)?;
+            }
+            let mut state = write.open_table(STATE).map_err(failed)?;
+            state.insert(CHECKPOINT_KEY, generation.end).map_err(failed)?;
+        }
+        write.commit().map_err(failed)
+    }
+
+    /// The last revision of a stream, as far as the index reaches.
+    pub(crate) fn last_revision(&self, key: StreamKey) -> Result<Option<u64>, StorageError> {
+        let read = self.database.begin_read().map_err(failed)?;
+        let chunks = read.open_table(CHUNKS).map_err(failed)?;
+        Ok(last_chunk(&chunks, key, u64::MAX)?.map(|(first, positions)| first + positions.len() as u64 - 1))
+    }
+
+    /// Positions of the revisions from `from` up to but without `until`, as far as the index reaches.
+    pub(crate) fn positions(&self, key: StreamKey, from: u64, until: u64) -> Result<Vec<u64>, StorageError> {
+        let mut found = Vec::new();
+        if from >= until {
+            return Ok(found);
+        }
+        let read = self.database.begin_read().map_err(failed)?;
+        let chunks = read.open_table(CHUNKS).map_err(failed)?;
+        let Some((first, _)) = last_chunk(&chunks, key, from)? else { return Ok(found) };
+        for row in
+            chunks.range::<&[u8; KEY_BYTES]>(&row_key(key, first)..&row_key(key, until)).map_err(failed)?
+        {
+            let (row, value) = row.map_err(failed)?;
+            let first = revision_of(row.value());
+            for (position, revision) in decode_chunk(value.value())?.into_iter().zip(first..until) {
+                if revision >= from {
+                    found.push(position);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn add_stream(
+    chunks: &mut Table<&[u8; KEY_BYTES], &[u8]>,
+    key: StreamKey,
+    stream: &StreamTail,
+) -> Result<(), StorageError> {
+    let last = last_chunk(chunks, key, u64::MAX)?;
+    let indexed = last.as_ref().map_or(0, |(first, positions)| first + positions.len() as u64);
+    if indexed != stream.first {
+        return Err(StorageError::Index(format!("revision {} follows {indexed} events", stream.first)));
+    }
+    let (mut first, mut open) =
+        last.filter(|(_, positions)| positions.len() < CHUNK_EVENTS).unwrap_or((stream.first, Vec::new()));
+    let mut rest = &stream.positions[..];
+    while !rest.is_empty() {
+        let (taken, left) = rest.split_at(rest.len().min(CHUNK_EVENTS - open.len()));
+        open.extend_from_slice(taken);
+        chunks.insert(&row_key(key, first), encode_chunk(&open).as_slice()).map_err(failed)?;
+        first += open.len() as u64;
+        open.clear();
+        rest = left;
+    }
+    Ok(())
+}
+
+/// The last chunk of a stream that begins at or before a revision, with its first revision.
+fn last_chunk(
+    chunks: &impl ReadableTable<&'static [u8; KEY_BYTES], &'static [u8]>,
+    key: StreamKey,
+    revision: u64,
+) -> Result<Option<(u64, Vec<u64>)>, StorageError> {
+    let mut range =
+        chunks.range::<&[u8; KEY_BYTES]>(&row_key(key, 0)..=&row_key(key, revision)).map_err(failed)?;
+    let Some(row) = range.next_back() else { return Ok(None) };
+    let (row, value) = row.map_err(failed)?;
+    Ok(Some((revision_of(row.value()), decode_chunk(value.value())?)))
+}
+
+fn row_key(key: StreamKey, revision: u64) -> [u8; KEY_BYTES] {
+    let mut bytes = [0; KEY_BYTES];
+    bytes[..16].copy_from_slice(&key.0.to_be_bytes());
+    bytes[16..].copy_from_slice(&revision.to_be_bytes());
+    bytes
+}
+
+fn revision_of(row: &[u8; KEY_BYTES]) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&row[16..]);
+    u64::from_be_bytes(bytes)
+}
+
+fn encode_chunk(positions: &[u64]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(8 + positions.len() * 3);
+    let mut before = 0;
+    for position in positions {
+        put_varint(&mut bytes, position - before);
+        before = *position;
+    }
+    bytes
+}
+
+fn decode_chunk(mut bytes: &[u8]) -> Result<Vec<u64>, StorageError> {
+    let damaged = || StorageError::Index("a row does not decode".to_owned());
+    let mut positions = Vec::with_capacity(CHUNK_EVENTS);
+    let mut position = 0u64;
+    while !bytes.is_empty() {
+        let distance = take_varint(&mut bytes).ok_or_else(damaged)?;
+        position = position.checked_add(distance).ok_or_else(damaged)?;
+        positions.push(position);
+    }
+    if positions.is_empty() { Err(damaged()) } else { Ok(positions) }
+}
+
+fn failed(error: impl Into<redb::Error>) -> StorageError {
+    StorageError::Index(error.into().to_string())
+}
+
+/// The index file behind the same seam as the log.
+#[derive(Debug)]
+struct IndexFile(Arc<dyn DiskFile>);
+
+impl StorageBackend for IndexFile {
+    fn len(&self) -> io::Result<u64> {
+        self.0.size()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let read = self.0.read_at(out, offset)?;
+        if read < out.len() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_size(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write_at(data, offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::storage::FileSystem;
+
+    const KEY: StreamKey = StreamKey(42);
+
+    fn generation(first: u64, positions: &[u64]) -> Generation {
+        let mut generation = Generation::default();
+        for (revision, position) in (first..).zip(positions) {
+            generation.push(KEY, revision, *position);
+            generation.push(StreamKey(KEY.0 + 1), revision, position + 1);
+        }
+        generation.end = positions.last().map_or(0, |last| last + 2);
+        generation
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn every_range_comes_back_however_the_events_were_flushed(
+            flushes in proptest::collection::vec(1usize..300, 1..5),
+            from in 0u64..600,
+            count in 0u64..400,
+        ) {
+            let dir = tempfile::tempdir().expect("a folder");
+            let path = dir.path().join("index");
+            let (index, _) = Index::open(&FileSystem, &path, Uuid::nil()).expect("an index");
+            let mut all: Vec<u64> = Vec::new();
+            for events in flushes {
+                let first = all.len() as u64;
+                let new: Vec<u64> = (first..first + events as u64).map(|n| 4096 + n * n * 7).collect();
+                index.flush(&generation(first, &new)).expect("flushed");
+                all.extend(new);
+            }
+            let until = (from + count).min(all.len() as u64);
+            let expected = all.get(from as usize..until as usize).unwrap_or_default();
+            prop_assert_eq!(index.positions(KEY, from, from + count).expect("read"), expected);
+            prop_assert_eq!(index.last_revision(KEY).expect("read"), Some(all.len() as u64 - 1));
+            prop_assert_eq!(index.last_revision(StreamKey(7)).expect("read"), None);
+            prop_assert_eq!(index.checkpoint().expect("read").position, all[all.len() - 1] + 2);
+        }
+    }
+
+    #[test]
+    fn the_index_of_another_log_is_built_again() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("index");
+        let (index, reason) = Index::open(&FileSystem, &path, Uuid::from_u128(1)).expect("an index");
+        assert_eq!(reason, None);
+        index.flush(&generation(0, &[4096])).expect("flushed");
+        drop(index);
+        let (same, reason) = Index::open(&FileSystem, &path, Uuid::from_u128(1)).expect("an index");
+        assert_eq!((reason, same.last_revision(KEY).expect("read")), (None, Some(0)));
+        drop(same);
+        let (other, reason) = Index::open(&FileSystem, &path, Uuid::from_u128(2)).expect("an index");
+        assert!(reason.is_some_and(|reason| reason.contains("store_low")));
+        assert_eq!(other.last_revision(KEY).expect("read"), None);
+    }
+}

@@ -1,0 +1,41 @@
+//! The log of events on disk: one writer that groups appends and syncs before it answers, readers by position and by
+//! stream, and an index that is derived from the log. FORMAT.md describes the bytes.
+
+mod append;
+mod decide;
+mod disk;
+mod error;
+mod flush;
+mod group;
+mod index;
+mod log;
+mod metadata;
+mod prepare;
+mod read;
+mod recent;
+mod record;
+mod recovery;
+mod replay;
+mod segment;
+mod store;
+mod tail;
+mod writer;
+
+pub use append::{AppendOutcome, AppendRequest, Expected, ProposedEvent, Revision, StreamName};
+pub use disk::{Disk, DiskFile, FileSystem};
+pub use error::{AppendError, StorageError};
+pub(crate) use group::now_ticks;
+pub use read::{Direction, Scanned, StreamPage, StreamWatch};
+pub use record::Record;
+pub use recovery::Dropped;
+pub use store::{Boundary, Head, Pending, Storage, StorageConfig};
+
+/// What the index knows a stream by: a 128-bit hash of its name, seeded by the log's own id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct StreamKey(pub(crate) u128);
+
+impl StreamKey {
+    fn new(store: uuid::Uuid, stream: &[u8]) -> Self {
+        Self(xxhash_rust::xxh3::xxh3_128_with_seed(stream, store.as_u64_pair().1))
+    }
+}

@@ -1,0 +1,246 @@
+//! Reads: one stream by revision, everything by position, both ways. All of them may block on the disk.
+
+use std::ops::ControlFlow;
+use std::sync::PoisonError;
+
+use contract::LogPosition;
+
+use super::log::LogReader;
+use super::metadata::{self, Visible};
+use super::record::Record;
+use super::writer::Shared;
+use super::{Boundary, Revision, Storage, StorageError, StreamKey};
+
+/// A read of everything takes this much from the disk at a time.
+const SCAN_BLOCK_BYTES: u64 = 256 * 1024;
+/// A read of one stream takes less: its events lie apart.
+const STREAM_BLOCK_BYTES: u64 = 4 * 1024;
+
+/// Which way to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Older events first.
+    Forwards,
+    /// Newer events first.
+    Backwards,
+}
+
+/// How far a scan came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scanned {
+    /// Where to go on.
+    pub next: Boundary,
+    /// Whether there is nothing more that way for now.
+    pub exhausted: bool,
+}
+
+/// A page of one stream.
+#[derive(Debug)]
+pub struct StreamPage {
+    /// The events, in the direction of the read.
+    pub records: Vec<Record>,
+    /// The revision to go on from, unless the stream has no more that way.
+    pub next: Option<Revision>,
+    /// The first revision that can be seen; past the last one when all are hidden.
+    pub first: Revision,
+    /// The stream's last revision.
+    pub last: Revision,
+}
+
+/// Remembers what was known of a stream when it was last read to its end.
+#[derive(Debug)]
+pub struct StreamWatch {
+    key: StreamKey,
+    flushed: Option<u64>,
+}
+
+impl Storage {
+    /// The revision of a stream's last event, whether it can be seen or not; `None` without any event.
+    ///
+    /// # Errors
+    /// When the index does not answer.
+    pub fn last_revision(&self, stream: &str) -> Result<Option<Revision>, StorageError> {
+        let shared = self.shared();
+        Ok(last_revision(shared, StreamKey::new(shared.log.store, stream.as_bytes()))?.map(Revision))
+    }
+
+    /// Watches a stream for new events.
+    #[must_use]
+    pub fn watch_stream(&self, stream: &str) -> StreamWatch {
+        StreamWatch { key: StreamKey::new(self.shared().log.store, stream.as_bytes()), flushed: None }
+    }
+
+    /// Whether a stream may have events from a revision on, told from memory alone: never a wrong no, and a wrong yes
+    /// only the first time and after the index was flushed.
+    #[must_use]
+    pub fn may_have_grown(&self, watch: &mut StreamWatch, next: Revision) -> bool {
+        let tail = self.shared().tail.read().unwrap_or_else(PoisonError::into_inner);
+        let was_flushed = watch.flushed.replace(tail.flushed) != Some(tail.flushed);
+        tail.last_revision(watch.key).map_or(was_flushed, |last| last >= next.0)
+    }
+
+    /// Events of a stream from a revision on, as many as `max_events` and, past the first, `max_bytes` allow. Events
+    /// hidden by the stream's metadata are passed over. `None` when the stream has no event.
+    ///
+    /// # Errors
+    /// When index or log do not answer.
+    pub fn read_stream(
+        &self,
+        stream: &str,
+        from: Revision,
+        direction: Direction,
+        max_events: usize,
+        max_bytes: usize,
+    ) -> Result<Option<StreamPage>, StorageError> {
+        let shared = self.shared();
+        let Some(visible) = metadata::visible(shared, stream)? else { return Ok(None) };
+        let key = StreamKey::new(shared.log.store, stream.as_bytes());
+        let from = match direction {
+            Direction::Forwards => from.0.max(visible.first),
+            Direction::Backwards => from.0.min(visible.last),
+        };
+        let lowest = match direction {
+            Direction::Forwards => from,
+            Direction::Backwards => visible.first.max(from.saturating_sub(max_events as u64 - 1)),
+        };
+        let count = match direction {
+            Direction::Forwards => max_events,
+            Direction::Backwards => usize::try_from((from + 1).saturating_sub(lowest)).unwrap_or(max_events),
+        };
+        let mut positions = stream_positions(shared, key, lowest, count)?;
+        if direction == Direction::Backwards {
+            positions.reverse();
+        }
+        page(shared, stream, &positions, direction, visible, from, max_bytes).map(Some)
+    }
+
+    /// Where to read forwards from to see the event at a position, or the first after it if there is none.
+    ///
+    /// # Errors
+    /// When the log does not answer.
+    pub fn boundary_at(&self, position: LogPosition) -> Result<Boundary, StorageError> {
+        LogReader::new(&self.shared().log, STREAM_BLOCK_BYTES).boundary(position.0).map(Boundary)
+    }
+
+    /// Where to read forwards from to see the first event after a position.
+    ///
+    /// # Errors
+    /// When the log does not answer.
+    pub fn boundary_after(&self, position: LogPosition) -> Result<Boundary, StorageError> {
+        self.boundary_at(LogPosition(position.0.saturating_add(1)))
+    }
+
+    /// Shows every event from a boundary on, older first, until `visit` breaks or about `max_bytes` of the log were
+    /// read.
+    ///
+    /// # Errors
+    /// When the log does not answer.
+    pub fn scan_forwards(
+        &self,
+        from: Boundary,
+        max_bytes: u64,
+        mut visit: impl FnMut(Record) -> ControlFlow<()>,
+    ) -> Result<Scanned, StorageError> {
+        let mut reader = LogReader::new(&self.shared().log, SCAN_BLOCK_BYTES.min(max_bytes));
+        let mut next = from.0;
+        let mut left = max_bytes;
+        while let Some(record) = reader.next(next)? {
+            next = record.end;
+            left = left.saturating_sub(record.end - record.position.0);
+            if visit(record).is_break() || left == 0 {
+                return Ok(Scanned { next: Boundary(next), exhausted: false });
+            }
+        }
+        Ok(Scanned { next: Boundary(next), exhausted: true })
+    }
+
+    /// Shows every event before a boundary, newer first, until `visit` breaks or about `max_bytes` of the log were
+    /// read.
+    ///
+    /// # Errors
+    /// When the log does not answer.
+    pub fn scan_backwards(
+        &self,
+        from: Boundary,
+        max_bytes: u64,
+        mut visit: impl FnMut(Record) -> ControlFlow<()>,
+    ) -> Result<Scanned, StorageError> {
+        let mut reader = LogReader::new(&self.shared().log, SCAN_BLOCK_BYTES.min(max_bytes));
+        let mut next = from.0;
+        let mut left = max_bytes;
+        while let Some(record) = reader.previous(next)? {
+            next = record.position.0;
+            left = left.saturating_sub(record.end - record.position.0);
+            if visit(record).is_break() || left == 0 {
+                return Ok(Scanned { next: Boundary(next), exhausted: false });
+            }
+        }
+        Ok(Scanned { next: Boundary(next), exhausted: true })
+    }
+}
+
+fn page(
+    shared: &Shared,
+    stream: &str,
+    positions: &[u64],
+    direction: Direction,
+    visible: Visible,
+    from: u64,
+    max_bytes: usize,
+) -> Result<StreamPage, StorageError> {
+    let mut reader = LogReader::new(&shared.log, STREAM_BLOCK_BYTES);
+    let mut records = Vec::with_capacity(positions.len());
+    let mut next = Some(from);
+    let mut left = max_bytes;
+    for position in positions {
+        let record = reader.record(*position)?;
+        if record.stream != stream.as_bytes() {
+            return Err(StorageError::Index(format!("position {position} is not of stream {stream}")));
+        }
+        next = match direction {
+            Direction::Forwards => Some(record.revision.0 + 1),
+            Direction::Backwards => record.revision.0.checked_sub(1),
+        };
+        left = left.saturating_sub((record.end - record.position.0) as usize);
+        if record.recorded_ticks >= visible.oldest_ticks {
+            records.push(record);
+        }
+        if left == 0 {
+            break;
+        }
+    }
+    let next = next.filter(|next| (visible.first..=visible.last).contains(next));
+    let (first, last) = (Revision(visible.first), Revision(visible.last));
+    Ok(StreamPage { records, next: next.map(Revision), first, last })
+}
+
+/// The revision of a stream's last committed event.
+pub(crate) fn last_revision(shared: &Shared, key: StreamKey) -> Result<Option<u64>, StorageError> {
+    let in_tail = shared.tail.read().unwrap_or_else(PoisonError::into_inner).last_revision(key);
+    if in_tail.is_some() { Ok(in_tail) } else { shared.index.last_revision(key) }
+}
+
+/// Where the committed events of a stream lie, from a revision on, at most `count`.
+pub(crate) fn stream_positions(
+    shared: &Shared,
+    key: StreamKey,
+    from: u64,
+    count: usize,
+) -> Result<Vec<u64>, StorageError> {
+    let until = from.saturating_add(count as u64);
+    let tail = shared.tail.read().unwrap_or_else(PoisonError::into_inner).positions(key, from, count);
+    let Some(tail) = tail else { return shared.index.positions(key, from, until) };
+    let mut positions = shared.index.positions(key, from, until.min(tail.first))?;
+    positions.extend(tail.positions);
+    positions.truncate(count);
+    Ok(positions)
+}
+
+/// The newest committed event of a stream.
+pub(crate) fn last_record(shared: &Shared, stream: &str) -> Result<Option<Record>, StorageError> {
+    let key = StreamKey::new(shared.log.store, stream.as_bytes());
+    let Some(last) = last_revision(shared, key)? else { return Ok(None) };
+    let positions = stream_positions(shared, key, last, 1)?;
+    let Some(position) = positions.first() else { return Ok(None) };
+    LogReader::new(&shared.log, STREAM_BLOCK_BYTES).record(*position).map(Some)
+}

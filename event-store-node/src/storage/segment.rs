@@ -1,0 +1,143 @@
+//! Segment files: where the log's bytes lie. A segment covers the positions from its base on, one file byte each; its
+//! name is its base. It is written full of zeros before its first record, so that a record's sync changes no size.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::StorageError;
+use super::disk::{Disk, DiskFile};
+
+/// What a segment keeps for its header; the first record comes after it, so no position is 0.
+pub(crate) const SEGMENT_HEADER_BYTES: u64 = 4096;
+/// Zeros are written in pieces of this size, each synced, so that a lot of them never stands before a writer's sync.
+const FILL_BYTES: usize = 1024 * 1024;
+const MAGIC: [u8; 8] = *b"HWEVLOG1";
+const HEADER_FIELD_BYTES: usize = 8 + 8 + 8 + 16;
+const SUFFIX: &str = ".log";
+const UNFINISHED_SUFFIX: &str = ".new";
+
+/// One segment of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// The position of its first byte.
+    pub base: u64,
+    /// How many positions it covers, its header among them.
+    pub size: u64,
+    /// Where its last record ends, once no more are written to it.
+    pub end: Option<u64>,
+}
+
+impl Segment {
+    /// The position of its first record.
+    pub(crate) fn first(&self) -> u64 {
+        self.base + SEGMENT_HEADER_BYTES
+    }
+
+    /// The base of the segment after it.
+    pub(crate) fn limit(&self) -> u64 {
+        self.base + self.size
+    }
+
+    /// Whether a position lies in it.
+    pub(crate) fn covers(&self, position: u64) -> bool {
+        (self.base..self.limit()).contains(&position)
+    }
+
+    /// Its file.
+    pub(crate) fn path(&self, dir: &Path) -> PathBuf {
+        dir.join(format!("{:016x}{SUFFIX}", self.base))
+    }
+}
+
+/// Writes a new segment of zeros, followed by its first record when there is one, and makes it durable under its name.
+pub(crate) fn create(
+    disk: &dyn Disk,
+    dir: &Path,
+    store: Uuid,
+    segment: Segment,
+    first_record: &[u8],
+) -> Result<Arc<dyn DiskFile>, StorageError> {
+    let path = segment.path(dir);
+    let failed = |error| StorageError::io("create the segment", &path, error);
+    let unfinished = path.with_extension(&UNFINISHED_SUFFIX[1..]);
+    let file = disk.create(&unfinished).map_err(failed)?;
+    let zeros = vec![0; FILL_BYTES];
+    let mut at = 0;
+    while at < segment.size {
+        let length = (segment.size - at).min(FILL_BYTES as u64);
+        file.write_at(&zeros[..length as usize], at).and_then(|()| file.sync()).map_err(failed)?;
+        at += length;
+    }
+    let write = || {
+        file.write_at(first_record, SEGMENT_HEADER_BYTES)?;
+        file.write_at(&header(store, segment), 0)?;
+        file.sync()?;
+        disk.rename(&unfinished, &path)?;
+        disk.sync_dir(dir)
+    };
+    write().map_err(failed)?;
+    Ok(file)
+}
+
+/// Finds the segments in a folder, in order, removes unfinished ones, and checks that none is missing between them.
+pub(crate) fn discover(disk: &dyn Disk, dir: &Path, store: Uuid) -> Result<Vec<Segment>, StorageError> {
+    let names = disk.list(dir).map_err(|error| StorageError::io("list", dir, error))?;
+    let mut segments = Vec::new();
+    for name in names {
+        let path = dir.join(&name);
+        if name.ends_with(UNFINISHED_SUFFIX) {
+            disk.remove(&path).map_err(|error| StorageError::io("remove", &path, error))?;
+        } else if let Some(base) = name.strip_suffix(SUFFIX) {
+            let base = u64::from_str_radix(base, 16).map_err(|_| StorageError::ForeignFile(path.clone()))?;
+            segments.push(read_header(disk, &path, store, base)?);
+        } else {
+            return Err(StorageError::ForeignFile(path));
+        }
+    }
+    segments.sort_by_key(|segment| segment.base);
+    let mut expected_base = 0;
+    for segment in &segments {
+        if segment.base != expected_base {
+            return Err(StorageError::MissingSegment { position: expected_base });
+        }
+        expected_base = segment.limit();
+    }
+    Ok(segments)
+}
+
+fn read_header(disk: &dyn Disk, path: &Path, store: Uuid, base: u64) -> Result<Segment, StorageError> {
+    let failed = |error| StorageError::io("read the header of", path, error);
+    let damaged = |what| StorageError::DamagedSegment { path: path.to_owned(), what };
+    let file = disk.open(path).map_err(failed)?;
+    let mut bytes = [0; HEADER_FIELD_BYTES + 4];
+    let read = file.read_at(&mut bytes, 0).map_err(failed)?;
+    let size = u64::from_le_bytes(bytes[16..24].try_into().expect("eight bytes"));
+    let segment = Segment { base, size, end: None };
+    if read < bytes.len() || bytes[..8] != MAGIC {
+        return Err(damaged("it does not begin like a segment"));
+    }
+    let owner = Uuid::from_slice(&bytes[24..40]).expect("sixteen bytes");
+    if owner != store {
+        return Err(damaged("it belongs to another log"));
+    }
+    if bytes != header(store, segment) || size < SEGMENT_HEADER_BYTES {
+        return Err(damaged("its header is damaged"));
+    }
+    if file.size().map_err(failed)? != size {
+        return Err(damaged("it is not as long as its header says"));
+    }
+    Ok(segment)
+}
+
+fn header(store: Uuid, segment: Segment) -> [u8; HEADER_FIELD_BYTES + 4] {
+    let mut bytes = [0; HEADER_FIELD_BYTES + 4];
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8..16].copy_from_slice(&segment.base.to_le_bytes());
+    bytes[16..24].copy_from_slice(&segment.size.to_le_bytes());
+    bytes[24..40].copy_from_slice(store.as_bytes());
+    let checksum = crc32fast::hash(&bytes[..HEADER_FIELD_BYTES]);
+    bytes[HEADER_FIELD_BYTES..].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}

@@ -1,0 +1,245 @@
+//! The one writer: takes everything that is queued, writes it in one piece, syncs once, and only then answers all of it.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use contract::LogPosition;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tracing::error;
+
+use super::append::{AppendOutcome, AppendRequest, Revision};
+use super::decide::{Decision, decide};
+use super::disk::DiskFile;
+use super::flush::Flusher;
+use super::group::{Group, GroupView};
+use super::index::Index;
+use super::log::Log;
+use super::prepare::NextSegment;
+use super::recent::RecentIds;
+use super::record;
+use super::segment::Segment;
+use super::store::Head;
+use super::tail::Tail;
+use super::{AppendError, StorageError, StreamKey};
+use crate::metrics;
+
+/// A group is written when it has this many bytes, even if more is queued.
+const MAX_GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// How many appends are taken from the queue at once.
+const MAX_GROUP_APPENDS: usize = 4096;
+
+pub(crate) type Reply = oneshot::Sender<Result<AppendOutcome, AppendError>>;
+
+/// What the writer is asked for.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// An append; the permit is its share of the memory for queued appends.
+    Append { request: AppendRequest, reply: Reply, permit: OwnedSemaphorePermit },
+    /// The end: what came before is still answered.
+    Close,
+}
+
+/// The parts that readers share with the writer.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub log: Arc<Log>,
+    pub index: Arc<Index>,
+    pub tail: Arc<RwLock<Tail>>,
+}
+
+/// The writer's own state.
+pub(crate) struct Writer {
+    pub shared: Shared,
+    /// The segment that is written to, and its file.
+    pub segment: Segment,
+    pub file: Arc<dyn DiskFile>,
+    /// Where the next record goes.
+    pub at: u64,
+    pub next: NextSegment,
+    pub recent: RecentIds,
+    pub flusher: Flusher,
+    pub head: watch::Sender<Head>,
+    /// Why nothing is written any more.
+    pub failed: Option<String>,
+    /// Held as long as the writer may touch the directory.
+    pub lock: Box<dyn Any + Send + Sync>,
+}
+
+impl Writer {
+    /// Serves the queue until it ends.
+    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let mut jobs = Vec::new();
+        'serve: while queue.blocking_recv_many(&mut jobs, MAX_GROUP_APPENDS) > 0 {
+            let mut waiting = VecDeque::with_capacity(jobs.len());
+            let mut closing = false;
+            for job in jobs.drain(..) {
+                match job {
+                    Job::Append { request, reply, permit } if !closing => {
+                        waiting.push_back((request, reply, permit));
+                    }
+                    Job::Append { reply, .. } => stopped(reply, "the node is stopping"),
+                    Job::Close => closing = true,
+                }
+            }
+            while !waiting.is_empty() {
+                self.write_group(&mut waiting);
+            }
+            if closing {
+                break 'serve;
+            }
+        }
+        queue.close();
+        let Self { flusher, shared, failed, next, lock, .. } = self;
+        drop(next);
+        if failed.is_none() {
+            flusher.finish(&shared.tail);
+        }
+        drop(lock);
+    }
+
+    fn write_group(&mut self, waiting: &mut VecDeque<(AppendRequest, Reply, OwnedSemaphorePermit)>) {
+        let mut group = Group::new(self.at);
+        while let Some((request, ..)) = waiting.front() {
+            let bound = record::encoded_bound(&request.stream, &request.events);
+            let group_is_full = group.bytes.len() as u64 + bound > MAX_GROUP_BYTES as u64;
+            let segment_is_full = group.end() + bound > self.segment.limit();
+            if (group_is_full || segment_is_full) && !group.is_empty() {
+                break;
+            }
+            let Some((request, reply, _permit)) = waiting.pop_front() else { break };
+            let result = self.stage(&mut group, &request, segment_is_full);
+            group.replies.push((reply, result));
+        }
+        if let Err(error) = self.commit(&group) {
+            self.fail(&error);
+        }
+        for (reply, result) in group.replies {
+            // A client that has gone away does not need the answer.
+            let _ = reply.send(match &self.failed {
+                Some(reason) => Err(AppendError::Stopped(reason.clone())),
+                None => result,
+            });
+        }
+    }
+
+    /// Decides on an append and puts its records into the group.
+    fn stage(
+        &mut self,
+        group: &mut Group,
+        request: &AppendRequest,
+        segment_is_full: bool,
+    ) -> Result<AppendOutcome, AppendError> {
+        let staged = self.try_stage(group, request, segment_is_full);
+        staged.map_err(|error| {
+            // A stream whose past cannot be read takes no appends; the others still do.
+            error!(%error, "an append could not be decided");
+            AppendError::Stopped(error.to_string())
+        })
+    }
+
+    fn try_stage(
+        &mut self,
+        group: &mut Group,
+        request: &AppendRequest,
+        segment_is_full: bool,
+    ) -> Result<AppendOutcome, StorageError> {
+        if self.failed.is_some() {
+            // The caller answers with the failure.
+            return Ok(AppendOutcome::WrongExpectedRevision { current: None });
+        }
+        let key = StreamKey::new(self.shared.log.store, request.stream.as_str().as_bytes());
+        let view = GroupView { shared: &self.shared, group, recent: &self.recent };
+        let (revision, position) = match decide(request, key, &view)? {
+            Decision::Refuse { current } => {
+                return Ok(AppendOutcome::WrongExpectedRevision { current: current.map(Revision) });
+            }
+            Decision::Nothing { current } => (current, None),
+            Decision::Duplicate { revision, position } => (Some(revision), Some(position)),
+            Decision::Write { first } => {
+                if segment_is_full {
+                    self.roll(group)?;
+                }
+                group.append(key, request, first);
+                for (revision, event) in (first..).zip(&request.events) {
+                    self.recent.insert(key, event.id, revision);
+                }
+                (Some(first + request.events.len() as u64 - 1), group.last_position())
+            }
+        };
+        Ok(AppendOutcome::Appended { revision: revision.map(Revision), position: position.map(LogPosition) })
+    }
+
+    /// Goes on in the next segment. The group has written nothing yet.
+    fn roll(&mut self, group: &mut Group) -> Result<(), StorageError> {
+        let taken = self.next.take(self.segment.limit());
+        let (next, file) = taken.inspect_err(|error| self.failed = Some(error.to_string()))?;
+        let sealed = (self.segment.base, self.at);
+        self.shared.log.end_segment(sealed.0, sealed.1);
+        self.shared.log.add_segment(next);
+        self.tail(|tail| tail.active.sealed.push(sealed));
+        self.at = next.first();
+        self.segment = next;
+        self.file = file;
+        group.restart(self.at);
+        Ok(())
+    }
+
+    /// Writes and syncs a group, then makes it readable.
+    fn commit(&mut self, group: &Group) -> Result<(), StorageError> {
+        if self.failed.is_some() || group.bytes.is_empty() {
+            return Ok(());
+        }
+        let path = self.segment.path(&self.shared.log.dir);
+        let began = Instant::now();
+        self.file
+            .write_at(&group.bytes, group.start - self.segment.base)
+            .map_err(|error| StorageError::io("write", &path, error))?;
+        let written = Instant::now();
+        self.file.sync().map_err(|error| StorageError::io("sync", &path, error))?;
+        let (appends, events, bytes) = (group.replies.len(), group.events.len(), group.bytes.len());
+        metrics::group_written(appends, events, bytes, written - began, written.elapsed());
+        self.at = group.end();
+        self.publish(group);
+        self.flush_when_due()?;
+        let filled = self.at - self.segment.base;
+        if filled > self.segment.size / 2 {
+            self.next.prepare(self.segment.limit());
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, group: &Group) {
+        let end = group.end();
+        self.tail(|tail| {
+            for event in &group.events {
+                tail.active.push(event.key, event.revision, event.position);
+            }
+            tail.active.end = end;
+        });
+        self.shared.log.commit(end);
+        let last = LogPosition(group.last_position().unwrap_or_default());
+        metrics::head(last.0);
+        self.head.send_replace(Head { end: super::Boundary(end), last });
+    }
+
+    fn flush_when_due(&mut self) -> Result<(), StorageError> {
+        self.flusher.flush_when_due(&self.shared.tail)
+    }
+
+    fn tail<T>(&self, change: impl FnOnce(&mut Tail) -> T) -> T {
+        change(&mut self.shared.tail.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// After a failed write or sync nothing is known of what is on disk, so nothing more is acknowledged.
+    fn fail(&mut self, error: &StorageError) {
+        error!(%error, "the log cannot be written; appends are refused until the node is restarted");
+        metrics::writer_failed(true);
+        self.failed = Some(error.to_string());
+    }
+}
+
+fn stopped(reply: Reply, why: &str) {
+    let _ = reply.send(Err(AppendError::Stopped(why.to_owned())));
+}
