@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::event::{FromJson, ShopEvent};
+use crate::event::{Readers, ShopEvent};
 use crate::ids::PersonId;
 
 /// A line of the table of event types.
@@ -78,7 +78,7 @@ pub fn encode(event: &ShopEvent) -> Encoded {
 #[derive(Debug, Clone, Copy)]
 pub struct Readable {
     event_type: &'static EventType,
-    from_json: FromJson,
+    readers: Readers,
 }
 
 /// The type of this name, if it is known and can be read in this version; `None` for a type that nobody here writes.
@@ -86,7 +86,7 @@ pub struct Readable {
 /// # Errors
 /// The type is known, but not this version.
 pub fn find(event_type: &str, schema_version: u32) -> Result<Option<Readable>, DecodeError> {
-    let Some((found, from_json)) = ShopEvent::find_type(event_type) else {
+    let Some((found, readers)) = ShopEvent::find_type(event_type) else {
         return Ok(None);
     };
     if schema_version != found.version {
@@ -96,7 +96,7 @@ pub fn find(event_type: &str, schema_version: u32) -> Result<Option<Readable>, D
             known: found.version,
         });
     }
-    Ok(Some(Readable { event_type: found, from_json }))
+    Ok(Some(Readable { event_type: found, readers }))
 }
 
 impl Readable {
@@ -106,7 +106,16 @@ impl Readable {
     /// The data does not fit the type and version.
     pub fn read(self, data: Value) -> Result<ShopEvent, DecodeError> {
         let json = Value::Object([(self.event_type.variant.to_owned(), data)].into_iter().collect());
-        (self.from_json)(json).map_err(|error| self.malformed(error.to_string()))
+        (self.readers.from_value)(json).map_err(|error| self.malformed(error.to_string()))
+    }
+
+    /// The event that the data stands for, from its text: several times quicker for an event with many lines.
+    ///
+    /// # Errors
+    /// The data does not fit the type and version.
+    pub fn read_slice(self, data: &[u8]) -> Result<ShopEvent, DecodeError> {
+        let json = [b"{\"", self.event_type.variant.as_bytes(), b"\":", data, b"}"].concat();
+        (self.readers.from_slice)(&json).map_err(|error| self.malformed(error.to_string()))
     }
 
     /// The error for data that does not fit.

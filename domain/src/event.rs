@@ -36,9 +36,12 @@ macro_rules! shop_events {
             }
 
             /// The event of the type of this name; `None` for a type that nobody here writes.
-            pub(crate) fn find_type(name: &str) -> Option<(&'static EventType, FromJson)> {
+            pub(crate) fn find_type(name: &str) -> Option<(&'static EventType, Readers)> {
                 $(if let Some(found) = $module::Event::TYPES.iter().find(|known| known.name == name) {
-                    return Some((found, |json| serde_json::from_value(json).map(ShopEvent::$aggregate)));
+                    return Some((found, Readers {
+                        from_value: |json| serde_json::from_value(json).map(ShopEvent::$aggregate),
+                        from_slice: |json| serde_json::from_slice(json).map(ShopEvent::$aggregate),
+                    }));
                 })+
                 None
             }
@@ -66,7 +69,11 @@ macro_rules! shop_events {
 }
 
 /// Reads an event from JSON as [`ShopEvent::to_json`] writes it.
-pub(crate) type FromJson = fn(serde_json::Value) -> serde_json::Result<ShopEvent>;
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Readers {
+    pub(crate) from_value: fn(serde_json::Value) -> serde_json::Result<ShopEvent>,
+    pub(crate) from_slice: fn(&[u8]) -> serde_json::Result<ShopEvent>,
+}
 
 /// The event is one of another aggregate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -158,6 +158,7 @@ async fn a_write_that_cannot_be_taken_back_stops_all_writing() {
     let sealed = vault.seal(event(1)).await.unwrap();
     witness.refuse(&["write", "truncate"]);
     assert!(matches!(vault.seal(event(2)).await, Err(VaultError::Io { .. })));
+    assert!(matches!(vault.seal(event(2)).await, Err(VaultError::Unusable { .. })));
     opens(&vault, 1, &sealed).await;
     drop(vault);
     let vault = Vault::open(directory.path()).unwrap();

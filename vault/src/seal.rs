@@ -49,6 +49,11 @@ pub(crate) fn seal_fields(
     })
 }
 
+/// Whether the text of an event may have a sealed field; most events cannot, and are read without looking for them.
+pub(crate) fn may_be_sealed(data: &[u8]) -> bool {
+    data.contains(&SEALED_KEY.as_bytes()[0])
+}
+
 /// Whose sealed fields an event has; `None` if a field is not one that was sealed here.
 pub(crate) fn people(data: &Value) -> Option<Vec<PersonId>> {
     let mut people = Vec::new();

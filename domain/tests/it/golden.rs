@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use domain::ShopEvent;
-use domain::codec::{DecodeError, Decoded, decode, encode};
+use domain::codec::{DecodeError, Decoded, decode, encode, find};
 use serde_json::{Value, json};
 
 fn folder() -> PathBuf {
@@ -44,6 +44,8 @@ fn every_golden_file_decodes_and_encodes_to_itself() {
                 decode(&event_type, version, data)
             );
         };
+        let readable = find(&event_type, version).unwrap().unwrap();
+        assert_eq!(readable.read_slice(data.to_string().as_bytes()).as_ref(), Ok(&event), "{event_type}");
         let encoded = encode(&event);
         assert_eq!(encoded.event_type, event_type);
         if encoded.schema_version == version {
@@ -65,7 +67,10 @@ fn an_unknown_type_is_told_from_an_unknown_version_and_from_broken_data() {
     assert_eq!(newer, DecodeError::UnknownVersion { event_type: "ProductDelisted", version: 2, known: 1 });
     assert!(matches!(decode("ProductDelisted", 0, json!({})), Err(DecodeError::UnknownVersion { .. })));
     for broken in [json!({}), json!(null), json!([]), json!({"productId": 7}), json!("x")] {
+        let text = broken.to_string();
         assert!(matches!(decode("ProductDelisted", 1, broken), Err(DecodeError::Malformed { .. })));
+        let readable = find("ProductDelisted", 1).unwrap().unwrap();
+        assert!(matches!(readable.read_slice(text.as_bytes()), Err(DecodeError::Malformed { .. })));
     }
 }
 

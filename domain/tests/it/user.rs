@@ -67,11 +67,24 @@ fn a_customer_registers_under_the_id_of_the_number() {
 fn a_profile_is_replaced_as_a_whole() {
     given::<User>([registered(ada())]).when(change("EIRE", None)).then([changed("EIRE", None)]);
     given::<User>([registered(None)]).when(change("France", ada())).then([changed("France", ada())]);
+    given::<User>([registered(None)]).when(change("EIRE", None)).then([changed("EIRE", None)]);
 }
 
 #[test]
 fn the_same_profile_without_personal_data_changes_nothing() {
     given::<User>([registered(None)]).when(change("France", None)).then_nothing();
+}
+
+#[test]
+fn what_is_not_given_is_taken_away() {
+    let known = Event::Registered {
+        user_id: id(),
+        customer_number: number(),
+        country: country("France"),
+        name: ada(),
+        email: email(),
+    };
+    given::<User>([known, changed("EIRE", None)]).when(change("EIRE", None)).then_nothing();
 }
 
 #[test]

@@ -53,6 +53,7 @@ async fn a_file_cut_anywhere_in_its_last_line_is_repaired() {
         for tail in [&[][..], &zeros] {
             fs::write(keys(directory.path()), [&whole[..cut], tail].concat()).unwrap();
             let vault = Vault::open(directory.path()).unwrap();
+            assert_eq!(fs::read(keys(directory.path())).unwrap(), whole[..before], "cut at {cut}");
             let again = vault.seal(encoded(2)).await.unwrap();
             let restarted = Vault::open(directory.path()).unwrap();
             assert_eq!(open(&restarted, &first).await.unwrap(), clear(1), "cut at {cut}");
