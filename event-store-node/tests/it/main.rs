@@ -1,6 +1,11 @@
-//! The node through the official client and through its storage's own door.
+//! The node through the official client and over the wire, and its storage through its own door.
 
 mod append;
+mod batch_append;
+mod discover;
 mod generated;
+mod raw;
+mod read;
+mod restart;
 mod subscribe;
 mod support;
