@@ -106,12 +106,15 @@ impl ViewRows {
     }
 }
 
+/// Which of the projection's summaries, key, amounts.
+type Contributed = (usize, Vec<Value>, Vec<i64>);
+
 /// Rows of an entity view, folded one event at a time.
 pub(crate) trait NaiveFold<E> {
     fn fold(&mut self, event: &Recorded<E>) -> Result<(), FoldError>;
 
-    /// The rows, and what they all contribute: summary, key, amounts.
-    fn finish(self: Box<Self>) -> (ViewRows, Vec<(usize, Vec<Value>, Vec<i64>)>);
+    /// The rows, and what they all contribute.
+    fn finish(self: Box<Self>) -> (ViewRows, Vec<Contributed>);
 }
 
 pub(crate) struct NaiveEntity<'v, V: EntityView> {
@@ -142,7 +145,7 @@ impl<V: EntityView> NaiveFold<V::Event> for NaiveEntity<'_, V> {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> (ViewRows, Vec<(usize, Vec<Value>, Vec<i64>)>) {
+    fn finish(self: Box<Self>) -> (ViewRows, Vec<Contributed>) {
         let mut view = ViewRows::new(self.entity.view.table());
         let mut contributions = Vec::new();
         for (stored_key, (key, row, position)) in self.rows {

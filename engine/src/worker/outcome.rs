@@ -18,7 +18,9 @@ use crate::metrics;
 use crate::source::Undecodable;
 
 pub(crate) enum Outcome {
-    GoOn,
+    Written,
+    /// Nothing was written: the batch goes again in smaller parts.
+    Halved,
     /// Another worker has taken over.
     Superseded,
     /// The projection stops at an event.
@@ -76,6 +78,7 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
             "the projection stops"
         );
         metrics::record_failed_event(name, &stop.event_type);
+        self.forget_buffered();
         let mut let_go = false;
         loop {
             let mut status = self.status(stop.state, 0);

@@ -90,7 +90,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
             let beat = if self.stale { now } else { self.written_at + HEARTBEAT };
             match self.due() {
                 Some(due) if due <= now => match self.carry_out().await? {
-                    Outcome::GoOn => {}
+                    Outcome::Written | Outcome::Halved => {}
                     Outcome::Superseded => return Ok(TermEnd::Superseded),
                     Outcome::Stop(stop) => return self.halt(stop).await,
                 },
@@ -132,7 +132,6 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
             Item::Passed(_) => MOVE_PASSED,
             Item::Considered(_) => MOVE_IDLE,
         };
-        // While catching up, a page that held nothing for us is no reason to hurry, but none to wait either.
         self.buffer.iter().map(kind).min().map(|pause| self.written_at + pause)
     }
 
@@ -181,6 +180,11 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
     fn holder(&self) -> Holder {
         let projection = &self.worker.projection;
         Holder { projection: projection.name, version: projection.version, fence: self.fence }
+    }
+
+    /// Forgets what will not be folded in this term.
+    pub(super) fn forget_buffered(&mut self) {
+        self.buffer = VecDeque::new();
     }
 
     /// Says goodbye. The row is stale in a moment anyhow, so an error is none.
@@ -235,7 +239,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
             Err(error) => return Err(error.into()),
         };
         let outcome = self.write(events, end, taken, Some(folded)).await?;
-        if matches!(outcome, Outcome::GoOn) {
+        if matches!(outcome, Outcome::Written) {
             let took = begun.elapsed();
             self.size.written(events.len(), took);
             metrics::record_batch(self.worker.projection.name, took);
@@ -256,7 +260,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
         let taken = self.buffer.iter().take_while(|item| item.position() <= last.position).count();
         // Boxed because an earlier event may be found failing in its turn; each time the batch is shorter.
         match Box::pin(self.fold(before, last.position, taken)).await? {
-            Outcome::GoOn if self.position == last.position => Ok(Outcome::Stop(stop)),
+            Outcome::Written => Ok(Outcome::Stop(stop)),
             earlier => Ok(earlier),
         }
     }
@@ -268,7 +272,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
             return Outcome::Stop(Stop::failed(event, format!("Postgres refuses the rows: {reason}")));
         }
         self.size.refused(events.len());
-        Outcome::GoOn
+        Outcome::Halved
     }
 
     /// Writes a batch that took so many items of the buffer, and forgets them.
@@ -304,7 +308,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
         self.note_written(&status);
         metrics::record_events(self.worker.projection.name, events, &applied, self.feed.is_live());
         self.worker.note_reached(end);
-        Ok(Outcome::GoOn)
+        Ok(Outcome::Written)
     }
 
     fn checksums_after(&self, changes: &[Vec<Change>]) -> Vec<Checksums> {

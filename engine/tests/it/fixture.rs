@@ -1,0 +1,272 @@
+//! A log, a database and engines between them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use contract::LogPosition;
+use deadpool_postgres::{Manager, Pool};
+use engine::{Decoder, Engine, EngineError, Projection, Readiness, Recorded};
+use event_store::{EventId, EventStore, Expected, Metadata, NewEvent, StreamId};
+use event_store_node::{Node, NodeConfig};
+use jiff::Timestamp;
+use private_postgres::{TestDatabase, test_database};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use tokio_postgres::NoTls;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::bank::{ACCOUNT, BankDecoder, Event, TABLES, audit, bank};
+
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A node of its own on a port of its own.
+pub struct Log {
+    pub store: EventStore,
+    _node: Node,
+    _directory: tempfile::TempDir,
+}
+
+impl Log {
+    pub async fn start() -> Log {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = NodeConfig::new(directory.path(), "127.0.0.1:0".parse().unwrap());
+        config.segment_bytes = 4 * 1024 * 1024;
+        let node = Node::start(config).await.unwrap();
+        let store = EventStore::connect(&format!("esdb://{}?tls=false", node.address())).unwrap();
+        store.identity().await.unwrap();
+        Log { store, _node: node, _directory: directory }
+    }
+
+    /// Appends to the stream of the event's first account, or a note's.
+    pub async fn append(&self, events: &[Event]) -> LogPosition {
+        let mut position = LogPosition::START;
+        for event in events {
+            let stream = match event {
+                Event::Opened { account, .. } | Event::Booked { account, .. } | Event::Closed { account } => {
+                    StreamId::new(ACCOUNT, account)
+                }
+                Event::Transferred { from, .. } => StreamId::new(ACCOUNT, from),
+                Event::Noted { .. } => StreamId::named("note-1"),
+            };
+            position = self.append_to(&stream, vec![record(event)]).await;
+        }
+        position
+    }
+
+    pub async fn append_to(&self, stream: &StreamId, events: Vec<NewEvent>) -> LogPosition {
+        self.store.append(stream, Expected::Any, events).await.unwrap().position
+    }
+
+    /// Everything there is, decoded.
+    pub async fn events(&self, categories: &[&str]) -> Vec<Recorded<Event>> {
+        let decoder = BankDecoder::default();
+        let mut events = Vec::new();
+        let mut at = LogPosition::START;
+        loop {
+            let page = self.store.read_all(at, &[], 1000).await.unwrap();
+            at = page.considered;
+            for record in page.events {
+                if categories.contains(&record.stream.category())
+                    && let Some(event) = decoder.decode(&record).await.unwrap()
+                {
+                    events.push(Recorded::new(event, record));
+                }
+            }
+            if page.is_end {
+                return events;
+            }
+        }
+    }
+}
+
+/// An event on its way into the log.
+pub fn record(event: &Event) -> NewEvent {
+    raw(event.type_name(), 1, &serde_json::to_vec(event).unwrap())
+}
+
+pub fn raw(event_type: &'static str, schema_version: u32, data: &[u8]) -> NewEvent {
+    let id = Uuid::new_v4();
+    NewEvent {
+        id: EventId(id),
+        event_type: Cow::Borrowed(event_type),
+        data: Bytes::copy_from_slice(data),
+        metadata: Metadata::of_command(id, schema_version, Timestamp::now()),
+    }
+}
+
+/// Connections as the read model makes them: our schema first.
+pub fn pool_of(url: &str) -> Pool {
+    let mut config: tokio_postgres::Config = url.parse().unwrap();
+    config.options("-c search_path=headwater -c statement_timeout=10000");
+    Pool::builder(Manager::new(config, NoTls)).max_size(4).build().unwrap()
+}
+
+/// The row of a projection.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    pub state: String,
+    pub position: LogPosition,
+    pub fence: i64,
+    pub pending: bool,
+    pub lag_events: Option<i64>,
+    pub reason: Option<String>,
+    pub failed_position: Option<i64>,
+    pub heartbeat_age_seconds: f64,
+}
+
+pub struct Database {
+    pub pool: Pool,
+    pub url: String,
+    _database: Option<TestDatabase>,
+}
+
+impl Database {
+    pub async fn new() -> Database {
+        let database = test_database().await;
+        let pool = pool_of(database.url());
+        set_up(&pool).await;
+        Database { pool, url: database.url().to_owned(), _database: Some(database) }
+    }
+
+    pub fn at(url: String) -> Database {
+        Database { pool: pool_of(&url), url, _database: None }
+    }
+
+    pub async fn execute(&self, sql: &str) {
+        self.pool.get().await.unwrap().batch_execute(sql).await.unwrap();
+    }
+
+    pub async fn standing(&self, projection: &str) -> Option<Standing> {
+        let client = self.pool.get().await.ok()?;
+        let row = client
+            .query_opt(
+                "SELECT state, position, fence, pending_since IS NOT NULL, lag_events, reason, failed_position,
+                    extract(epoch FROM clock_timestamp() - heartbeat_at)::float8
+                 FROM projection_version WHERE name = $1",
+                &[&projection],
+            )
+            .await
+            .ok()??;
+        Some(Standing {
+            state: row.get(0),
+            position: LogPosition(row.get::<_, i64>(1).cast_unsigned()),
+            fence: row.get(2),
+            pending: row.get(3),
+            lag_events: row.get(4),
+            reason: row.get(5),
+            failed_position: row.get(6),
+            heartbeat_age_seconds: row.get(7),
+        })
+    }
+
+    /// Waits until the projection's row is as wanted, and gives it.
+    pub async fn until(&self, projection: &str, wanted: impl Fn(&Standing) -> bool) -> Standing {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let standing = self.standing(projection).await;
+            if let Some(standing) = &standing
+                && wanted(standing)
+            {
+                return standing.clone();
+            }
+            assert!(Instant::now() < deadline, "{projection} never came there: {standing:?}");
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    pub async fn until_reached(&self, projection: &str, position: LogPosition) -> Standing {
+        self.until(projection, |standing| standing.position >= position).await
+    }
+
+    /// Rows, counts and checksums are those of one naive fold of the log.
+    pub async fn assert_is_naive_fold_of(&self, log: &Log) {
+        let client = self.pool.get().await.unwrap();
+        for (projection, categories) in [(bank(), vec!["account"]), (audit(), vec!["account", "note"])] {
+            let expected = engine::law::naive_fold(&projection, &log.events(&categories).await).unwrap();
+            let stored = engine::law::stored(&client, &projection).await.unwrap();
+            for (expected, (stored, checksums)) in expected.iter().zip(&stored) {
+                let name = expected.table.name;
+                assert_eq!(expected.rows, stored.rows, "rows of {name}");
+                let entity = !expected.updated.is_empty();
+                assert!(!entity || expected.updated == stored.updated, "updated positions of {name}");
+                // A column whose sum is 0 may stand there or not.
+                let sums = |sums: &engine::Checksums| {
+                    let nonzero = sums.columns.iter().filter(|(_, sum)| **sum != 0);
+                    (sums.rows, nonzero.map(|(name, sum)| (name.clone(), *sum)).collect::<Vec<_>>())
+                };
+                assert_eq!(sums(&stored.checksums()), sums(checksums), "checksums of {name}");
+            }
+        }
+    }
+}
+
+/// The engine's tables and those of the views.
+pub async fn set_up(pool: &Pool) {
+    engine::migrate(pool).await.unwrap();
+    pool.get().await.unwrap().batch_execute(TABLES).await.unwrap();
+}
+
+/// An engine at work.
+pub struct Running {
+    pub readiness: Vec<Readiness>,
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<(), EngineError>>,
+}
+
+impl Running {
+    pub fn start(log: &Log, database: &Database) -> Running {
+        Running::with(log, database, vec![bank(), audit()], Arc::new(BankDecoder::default()))
+    }
+
+    pub fn with(
+        log: &Log,
+        database: &Database,
+        projections: Vec<Projection<Event>>,
+        decoder: Arc<BankDecoder>,
+    ) -> Running {
+        let engine = Engine::new(projections, log.store.clone(), database.pool.clone(), decoder).unwrap();
+        let (readiness, shutdown) = (engine.readiness(), CancellationToken::new());
+        let task = tokio::spawn(engine.run(shutdown.clone()));
+        Running { readiness, shutdown, task }
+    }
+
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+
+    /// As a process that is killed: nothing more is done, wherever it was.
+    pub async fn crash(self) {
+        self.task.abort();
+        assert!(self.task.await.is_err_and(|ended| ended.is_cancelled()));
+    }
+
+    /// The error with which it ends by itself.
+    pub async fn refusal(self) -> EngineError {
+        tokio::time::timeout(PATIENCE, self.task).await.expect("the engine ends").unwrap().unwrap_err()
+    }
+
+    /// Waits until all its projections have reached the head seen at its start.
+    pub async fn ready(&mut self) {
+        for readiness in &mut self.readiness {
+            let reached = tokio::time::timeout(PATIENCE, readiness.reached()).await;
+            assert_eq!(reached, Ok(true), "{}", readiness.projection());
+        }
+    }
+}
+
+/// An account's id.
+pub fn account(number: u128) -> Uuid {
+    Uuid::from_u128(number)
+}
+
+pub fn opened(number: u128) -> Event {
+    Event::Opened { account: account(number), owner: format!("owner {number}"), branch: 1 }
+}
+
+pub fn booked(number: u128, cents: i64) -> Event {
+    Event::Booked { account: account(number), cents }
+}

@@ -1,0 +1,111 @@
+//! What the domain decides and the vault seals, folded into Postgres.
+
+use contract::LogPosition;
+use domain::ShopEvent;
+use domain::ids::{ProductId, UserId};
+use domain::personal::Personal;
+use domain::user;
+use domain::value::{Country, PersonName};
+use engine::Recorded;
+use proptest::test_runner::{Config, TestRunner};
+use read_model::customers::{CUSTOMER, CustomerRow};
+
+use crate::shop::{Shop, Wish, customer, sku, wish};
+
+/// All events of a projection's categories, opened.
+async fn events(shop: &Shop, categories: &[&str]) -> Vec<Recorded<ShopEvent>> {
+    let decoder = projections::decoder(shop.vault.clone());
+    let (mut events, mut at) = (Vec::new(), LogPosition::START);
+    loop {
+        let page = shop.store.read_all(at, categories, 1000).await.unwrap();
+        for record in page.events {
+            let event = decoder.decode(&record).await.unwrap().unwrap();
+            events.push(Recorded::new(event, record));
+        }
+        at = page.considered;
+        if page.is_end {
+            return events;
+        }
+    }
+}
+
+async fn assert_is_naive_fold(shop: &Shop) {
+    let client = shop.pool.get().await.unwrap();
+    let categories: [&[&str]; 2] = [&["product-", "stock-"], &["user-"]];
+    for (projection, categories) in projections::all().into_iter().zip(categories) {
+        let expected = engine::law::naive_fold(&projection, &events(shop, categories).await).unwrap();
+        let stored = engine::law::stored(&client, &projection).await.unwrap();
+        for (expected, (stored, checksums)) in expected.iter().zip(&stored) {
+            assert_eq!(expected, stored);
+            assert_eq!(stored.checksums().rows, checksums.rows);
+            let kept = checksums.columns.iter().filter(|(_, sum)| **sum != 0);
+            let computed = stored.checksums();
+            assert!(kept.eq(computed.columns.iter().filter(|(_, sum)| **sum != 0)));
+        }
+    }
+}
+
+#[test]
+fn whatever_the_domain_decides_folds_into_what_one_naive_fold_gives() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let config = Config { cases: 6, max_shrink_iters: 20, failure_persistence: None, ..Config::default() };
+    let wishes = (proptest::collection::vec(wish(), 0..120), proptest::collection::vec(wish(), 0..60));
+    TestRunner::new(config)
+        .run(&wishes, |(history, live)| {
+            runtime.block_on(async {
+                let mut shop = Shop::open().await;
+                for wish in history {
+                    shop.wish(wish).await;
+                }
+                let folding = shop.fold(shop.vault.clone()).await;
+                for wish in live {
+                    shop.wish(wish).await;
+                }
+                shop.until_head().await;
+                assert_is_naive_fold(&shop).await;
+                folding.stop().await;
+            });
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_whose_key_was_destroyed_folds_without_name() {
+    let mut shop = Shop::open().await;
+    let register = |number| {
+        let name = Some(Personal::Clear(PersonName::new("Ada").unwrap()));
+        let country = Country::new("France").unwrap();
+        Wish::User(
+            number,
+            user::Command::Register { customer_number: customer(number), country, name, email: None },
+        )
+    };
+    shop.wish(register(1)).await;
+    shop.wish(register(2)).await;
+    let erased = UserId::from_number(&customer(1));
+    shop.vault.destroy(erased.into()).await.unwrap();
+    let folding = shop.fold(shop.vault.clone()).await;
+    shop.until_head().await;
+    let query = format!("SELECT {} FROM customers_v1 ORDER BY customer_number", CUSTOMER.column_list());
+    let rows = shop.pool.get().await.unwrap().query(&query, &[]).await.unwrap();
+    let rows: Vec<CustomerRow> = rows.iter().map(|row| CustomerRow::read(row).unwrap()).collect();
+    assert_eq!(rows.iter().map(|row| row.name.as_deref()).collect::<Vec<_>>(), [None, Some("Ada")]);
+    assert_eq!(rows[0].user_id, erased.0);
+    folding.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stock_of_a_product_that_was_never_listed_stops_the_catalogue_and_not_the_customers() {
+    let shop = Shop::open().await;
+    let id = ProductId::from_sku(&sku(1));
+    let stream = event_store::StreamId::new("stock", &id.0);
+    let data = format!(r#"{{"productId":"{id}","quantity":3}}"#).into_bytes();
+    shop.append_raw(&stream, "StockReceived", 1, data).await;
+    let folding = shop.fold(shop.vault.clone()).await;
+    let (_, _, reason) = shop.until("catalogue", |_, state, _| state == "FAILED").await;
+    assert!(reason.unwrap().contains("there is no row"));
+    let head = shop.store.head().await.unwrap();
+    shop.until("customers", |position, _, _| position >= head).await;
+    folding.stop().await;
+}

@@ -1,0 +1,41 @@
+//! The tables that the read model makes are those that the views declare.
+
+use private_postgres::test_database;
+
+#[tokio::test]
+async fn every_view_has_a_table_with_its_columns_types_and_key() {
+    let database = test_database().await;
+    let pool = read_model::pool(database.url(), 1).unwrap();
+    read_model::migrate(&pool).await.unwrap();
+    let client = pool.get().await.unwrap();
+    let columns = "SELECT a.attname, format_type(a.atttypid, NULL), NOT a.attnotnull,
+            a.attnum = ANY (coalesce((SELECT i.indkey::int2[] FROM pg_index i
+                WHERE i.indrelid = a.attrelid AND i.indisprimary), '{}'))
+        FROM pg_attribute a WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped";
+    for projection in projections::all() {
+        for table in projection.tables() {
+            let name = table.versioned(projection.version());
+            let mut found = Vec::new();
+            for row in client.query(columns, &[&name]).await.unwrap() {
+                let (column, sql_type, nullable, is_key): (String, String, bool, bool) =
+                    (row.get(0), row.get(1), row.get(2), row.get(3));
+                found.push((
+                    column,
+                    sql_type.replace("timestamp with time zone", "timestamptz"),
+                    nullable,
+                    is_key,
+                ));
+            }
+            let declared = |columns: &[engine::Column], is_key: bool| {
+                let line = |c: &engine::Column| {
+                    (c.name.to_owned(), c.sql_type.name().to_owned(), c.nullable, is_key)
+                };
+                columns.iter().map(line).collect::<Vec<_>>()
+            };
+            let mut expected = declared(table.key, true);
+            expected.extend(declared(table.data, false));
+            expected.push(("updated_position".to_owned(), "bigint".to_owned(), false, false));
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+}
