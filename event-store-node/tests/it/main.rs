@@ -3,9 +3,13 @@
 mod append;
 mod batch_append;
 mod discover;
+mod disk;
+mod durable;
 mod generated;
+mod kill;
 mod raw;
 mod read;
+mod reopen;
 mod restart;
 mod subscribe;
 mod support;
