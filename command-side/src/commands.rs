@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use contract::Currency;
+use domain::order::Order;
+use domain::payment::Payment;
 use domain::product::Product;
+use domain::returns::Return;
+use domain::shipment::Shipment;
 use domain::stock::Stock;
 use domain::user::User;
 use event_store::EventStore;
@@ -12,8 +16,8 @@ use vault::Vault;
 
 use crate::executor::Executor;
 
-/// The most commands that are under way at once; more are turned away with 429.
-pub const COMMANDS_IN_FLIGHT_MAX: usize = 1_024;
+/// How many commands may be under way at once, unless told otherwise.
+pub const IN_FLIGHT_MAX: usize = 1_024;
 
 /// What the command side stands on.
 pub struct CommandDeps {
@@ -23,13 +27,15 @@ pub struct CommandDeps {
     pub vault: Vault,
     /// The one currency that the shop takes.
     pub currency: Currency,
+    /// The most commands that are under way at once; more are turned away with 429.
+    pub in_flight_max: usize,
 }
 
 impl CommandDeps {
-    /// A shop that takes pounds sterling.
+    /// A shop that takes pounds sterling, with the usual bounds.
     #[must_use]
     pub fn new(store: EventStore, vault: Vault) -> Self {
-        Self { store, vault, currency: Currency::GBP }
+        Self { store, vault, currency: Currency::GBP, in_flight_max: IN_FLIGHT_MAX }
     }
 }
 
@@ -43,6 +49,14 @@ pub struct Commands {
     pub stock: Executor<Stock>,
     /// Registered customers.
     pub users: Executor<User>,
+    /// Orders.
+    pub orders: Executor<Order>,
+    /// Payments of orders.
+    pub payments: Executor<Payment>,
+    /// Shipments of orders.
+    pub shipments: Executor<Shipment>,
+    /// Returns of goods.
+    pub returns: Executor<Return>,
     pub(crate) currency: Currency,
     pub(crate) places: Arc<Semaphore>,
 }
@@ -51,13 +65,17 @@ impl Commands {
     /// Executors that remember nothing yet.
     #[must_use]
     pub fn new(deps: CommandDeps) -> Self {
-        let CommandDeps { store, vault, currency } = deps;
+        let CommandDeps { store, vault, currency, in_flight_max } = deps;
         Self {
             products: Executor::new(store.clone(), vault.clone()),
             stock: Executor::new(store.clone(), vault.clone()),
-            users: Executor::new(store, vault),
+            users: Executor::new(store.clone(), vault.clone()),
+            orders: Executor::new(store.clone(), vault.clone()),
+            payments: Executor::new(store.clone(), vault.clone()),
+            shipments: Executor::new(store.clone(), vault.clone()),
+            returns: Executor::new(store, vault),
             currency,
-            places: Arc::new(Semaphore::new(COMMANDS_IN_FLIGHT_MAX)),
+            places: Arc::new(Semaphore::new(in_flight_max)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! REST: route, command, decision, append. One file a use case under `routes`, all routes on the page `router.rs`;
 //! `executor` carries out the commands of every aggregate the same way.
 
+mod aggregates;
 mod commands;
 pub mod executor;
 mod http;
@@ -9,7 +10,7 @@ mod openapi;
 mod router;
 mod routes;
 
-pub use commands::{COMMANDS_IN_FLIGHT_MAX, CommandDeps, Commands};
+pub use commands::{CommandDeps, Commands, IN_FLIGHT_MAX};
 pub use http::route_not_found;
 pub use openapi::openapi;
 pub use router::{BODY_BYTES_MAX, router, router_of};

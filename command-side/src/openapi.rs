@@ -21,7 +21,11 @@ use crate::router::commands_router;
     tags(
         (name = "products", description = "Products of the catalogue"),
         (name = "stock", description = "The stock of products"),
-        (name = "users", description = "Registered customers")
+        (name = "users", description = "Registered customers"),
+        (name = "orders", description = "Orders"),
+        (name = "payments", description = "Payments of orders"),
+        (name = "shipments", description = "Shipments of orders"),
+        (name = "returns", description = "Returns of goods")
     ),
     components(schemas(ErrorBody))
 )]

@@ -9,7 +9,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::commands::{CommandDeps, Commands};
 use crate::http::method_not_allowed;
 use crate::openapi;
-use crate::routes::{products, stock, users};
+use crate::routes::{orders, payments, products, returns, shipments, stock, users};
 
 /// The most bytes of a body.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -48,4 +48,26 @@ pub(crate) fn commands_router() -> OpenApiRouter<Commands> {
         .routes(routes!(users::get::get_user))
         .routes(routes!(users::profile::change_user_profile))
         .routes(routes!(users::deactivate::deactivate_user))
+        .routes(routes!(orders::place::place_order))
+        .routes(routes!(orders::get::get_order))
+        .routes(routes!(orders::mark_reserved::mark_order_reserved))
+        .routes(routes!(orders::mark_paid::mark_order_paid))
+        .routes(routes!(orders::mark_shipped::mark_order_shipped))
+        .routes(routes!(orders::mark_delivered::mark_order_delivered))
+        .routes(routes!(orders::cancel::cancel_order))
+        .routes(routes!(payments::request::request_payment))
+        .routes(routes!(payments::get::get_payment))
+        .routes(routes!(payments::authorize::authorize_payment))
+        .routes(routes!(payments::capture::capture_payment))
+        .routes(routes!(payments::decline::decline_payment))
+        .routes(routes!(payments::refund::refund_payment))
+        .routes(routes!(shipments::request::request_shipment))
+        .routes(routes!(shipments::get::get_shipment))
+        .routes(routes!(shipments::dispatch::dispatch_shipment))
+        .routes(routes!(shipments::deliver::deliver_shipment))
+        .routes(routes!(shipments::fail::fail_shipment))
+        .routes(routes!(returns::receive::receive_return))
+        .routes(routes!(returns::get::get_return))
+        .routes(routes!(returns::restock::restock_return))
+        .routes(routes!(returns::refund::refund_return))
 }

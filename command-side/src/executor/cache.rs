@@ -8,13 +8,15 @@ use uuid::Uuid;
 
 use super::loaded::Loaded;
 
-/// The most that one generation holds, in units of [`weight`]. Two generations are kept.
+/// The most that one generation holds, kilobytes. Two generations are kept.
 const GENERATION_WEIGHT: usize = 16_384;
 
 /// Two generations: what is used moves to the young one; when that is full, it becomes the old one and the old one
 /// goes. Not the exact least recently used, but every step is one look into a map.
 pub(super) struct StateCache<S> {
     generations: Mutex<Generations<S>>,
+    /// What a state takes, kilobytes.
+    weigh: fn(&S) -> usize,
 }
 
 struct Generations<S> {
@@ -24,16 +26,16 @@ struct Generations<S> {
 }
 
 impl<S> StateCache<S> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(weigh: fn(&S) -> usize) -> Self {
         let generations = Generations { young: HashMap::new(), young_weight: 0, old: HashMap::new() };
-        Self { generations: Mutex::new(generations) }
+        Self { generations: Mutex::new(generations), weigh }
     }
 
     /// Takes a state out.
     pub(super) fn take(&self, id: Uuid) -> Option<Loaded<S>> {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(loaded) = generations.young.remove(&id) {
-            generations.young_weight -= weight(&loaded);
+            generations.young_weight -= self.weight(&loaded);
             return Some(loaded);
         }
         generations.old.remove(&id)
@@ -42,14 +44,14 @@ impl<S> StateCache<S> {
     /// Puts a state (back) in.
     pub(super) fn put(&self, id: Uuid, loaded: Loaded<S>) {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        let added = weight(&loaded);
+        let added = self.weight(&loaded);
         if generations.young_weight + added > GENERATION_WEIGHT {
             generations.old = std::mem::take(&mut generations.young);
             generations.young_weight = 0;
         }
         generations.young_weight += added;
         if let Some(replaced) = generations.young.insert(id, loaded) {
-            generations.young_weight -= weight(&replaced);
+            generations.young_weight -= self.weight(&replaced);
         }
     }
 
@@ -59,11 +61,11 @@ impl<S> StateCache<S> {
         let found = generations.young.get(&id).or_else(|| generations.old.get(&id));
         found.is_some_and(|loaded| loaded.tail().is_some())
     }
-}
 
-/// About a kilobyte a unit: the state itself, and the digests of a long stream.
-fn weight<S>(loaded: &Loaded<S>) -> usize {
-    1 + loaded.events() / 256
+    /// The state itself, and the digests of a long stream.
+    fn weight(&self, loaded: &Loaded<S>) -> usize {
+        (self.weigh)(&loaded.state) + loaded.events() / 256
+    }
 }
 
 #[cfg(test)]
@@ -72,7 +74,7 @@ mod tests {
 
     #[test]
     fn what_is_used_stays_and_what_is_not_goes() {
-        let cache = StateCache::<u64>::new();
+        let cache = StateCache::<u64>::new(|_| 1);
         let id = |n: usize| Uuid::from_u128(n as u128);
         let state = |n: usize| Loaded { state: n as u64, ..Loaded::default() };
         for n in 0..4 * GENERATION_WEIGHT {
@@ -90,11 +92,22 @@ mod tests {
 
     #[test]
     fn it_never_holds_more_than_two_generations() {
-        let cache = StateCache::<()>::new();
+        let cache = StateCache::<()>::new(|()| 1);
         for n in 0..5 * GENERATION_WEIGHT {
             cache.put(Uuid::from_u128(n as u128), Loaded::default());
         }
         let generations = cache.generations.lock().unwrap();
         assert!(generations.young.len() + generations.old.len() <= 2 * GENERATION_WEIGHT);
+    }
+
+    #[test]
+    fn heavy_states_take_the_place_of_many() {
+        let cache = StateCache::<usize>::new(|weight| *weight);
+        for n in 0..100 {
+            let loaded = Loaded { state: GENERATION_WEIGHT / 4, ..Loaded::default() };
+            cache.put(Uuid::from_u128(n), loaded);
+        }
+        let generations = cache.generations.lock().unwrap();
+        assert_eq!((generations.young.len(), generations.old.len()), (4, 4));
     }
 }

@@ -16,8 +16,8 @@ pub(super) struct Tail {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Loaded<S> {
     pub(super) state: S,
-    tail: Option<Tail>,
-    digests: Vec<u32>,
+    pub(super) tail: Option<Tail>,
+    pub(super) digests: Vec<u32>,
 }
 
 impl<S> Loaded<S> {

@@ -9,6 +9,7 @@ mod cache;
 mod loaded;
 mod locks;
 mod outcome;
+mod prepare;
 mod read;
 mod request;
 mod write;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::Position;
-use domain::{Decider, Refusal};
+use domain::Decider;
 use event_store::{EventStore, Revision, StreamId};
 use uuid::Uuid;
 use vault::Vault;
@@ -29,6 +30,7 @@ use self::write::WriteError;
 use crate::metrics;
 
 pub use outcome::{CommandError, Done, How};
+pub use prepare::{Prepare, Ready};
 pub use request::{CommandId, CommandRequest, Fingerprinted, IfMatch, Origin};
 
 /// How often a command is decided anew because another process was quicker.
@@ -43,21 +45,18 @@ pub struct Executor<D: Aggregate> {
     shared: Arc<Shared<D>>,
 }
 
-/// A decider whose commands can be carried out: anything that may cross threads.
+/// A decider whose commands can be carried out: one that may cross threads.
 pub trait Aggregate:
     Decider<Command: Clone + Send + Sync + 'static, Event: Send + Sync, State: Send + Sync + 'static>
     + Send
     + Sync
     + 'static
 {
-}
-
-impl<D> Aggregate for D where
-    D: Decider<Command: Clone + Send + Sync + 'static, Event: Send + Sync, State: Send + Sync + 'static>
-        + Send
-        + Sync
-        + 'static
-{
+    /// About how much memory a state takes, kilobytes.
+    #[must_use]
+    fn weight(_state: &Self::State) -> usize {
+        1
+    }
 }
 
 struct Shared<D: Aggregate> {
@@ -98,7 +97,7 @@ impl<D: Aggregate> Executor<D> {
     /// An executor that remembers nothing yet.
     #[must_use]
     pub fn new(log: EventStore, vault: Vault) -> Self {
-        let shared = Shared { log, vault, states: StateCache::new(), locks: KeyedLocks::default() };
+        let shared = Shared { log, vault, states: StateCache::new(D::weight), locks: KeyedLocks::default() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -109,6 +108,17 @@ impl<D: Aggregate> Executor<D> {
     /// # Errors
     /// See [`CommandError`]: after all but [`CommandError::OutcomeUnknown`] nothing was written.
     pub async fn execute(&self, request: CommandRequest<D::Command>) -> Result<Done, CommandError> {
+        self.prepare_and_execute(request.map(Ready)).await
+    }
+
+    /// The same for a command for which something has to be looked up first.
+    ///
+    /// # Errors
+    /// As [`Executor::execute`], and whatever the preparation ends with.
+    pub async fn prepare_and_execute<P: Prepare<D>>(
+        &self,
+        request: CommandRequest<P>,
+    ) -> Result<Done, CommandError> {
         let id = request.aggregate;
         // Asked first: an answer needs it, and an event once written must be answered.
         self.position(contract::LogPosition::START).await?;
@@ -198,11 +208,11 @@ impl<D: Aggregate> Executor<D> {
 
     /// What a state says to a command: first whether the command is known, then whether the revision matches, then
     /// what the rules say.
-    async fn judge(
+    async fn judge<P: Prepare<D>>(
         &self,
         loaded: &Loaded<D::State>,
         fresh: bool,
-        request: &CommandRequest<D::Command>,
+        request: &CommandRequest<P>,
     ) -> Result<Verdict<D::Event>, CommandError> {
         if let Some(answer) = self.known_answer(loaded, request).await? {
             return Ok(Verdict::Answer(answer));
@@ -212,15 +222,10 @@ impl<D: Aggregate> Executor<D> {
         let answer = if request.if_match.as_ref().is_some_and(|wanted| !wanted.holds(revision)) {
             Err(CommandError::PreconditionFailed { actual: revision, position })
         } else {
-            match D::decide(&loaded.state, request.command.clone()) {
+            match decide(&loaded.state, &request.command, position).await {
                 Ok(events) if !events.is_empty() => return Ok(Verdict::Append(events)),
                 Ok(_) => Ok(Done { aggregate: request.aggregate, revision, position, how: How::Unchanged }),
-                Err(rejection) => Err(CommandError::Rejected {
-                    code: rejection.code(),
-                    message: rejection.to_string(),
-                    details: rejection.details(),
-                    position,
-                }),
+                Err(error) => Err(error),
             }
         };
         Ok(if fresh { Verdict::Answer(answer) } else { Verdict::NotYet })
@@ -231,6 +236,15 @@ impl<D: Aggregate> Executor<D> {
         let log = self.shared.log.identity().await.map_err(read::unreadable)?;
         Ok(Position { log, at })
     }
+}
+
+async fn decide<D: Aggregate, P: Prepare<D>>(
+    state: &D::State,
+    prepare: &P,
+    position: Position,
+) -> Result<Vec<D::Event>, CommandError> {
+    let command = prepare.prepare(state, position).await?;
+    D::decide(state, command).map_err(|rejection| CommandError::rejected(&rejection, position))
 }
 
 fn stream_of<D: Decider>(id: Uuid) -> StreamId {

@@ -1,6 +1,7 @@
 //! What came of a command.
 
 use contract::{ApiError, ErrorCode, Position};
+use domain::Refusal;
 use event_store::Revision;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -82,6 +83,13 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// The answer to a command that the rules do not allow.
+    #[must_use]
+    pub fn rejected(rejection: &impl Refusal, position: Position) -> Self {
+        let (code, message, details) = (rejection.code(), rejection.to_string(), rejection.details());
+        Self::Rejected { code, message, details, position }
+    }
+
     /// The last event seen, where the answer depends on one.
     #[must_use]
     pub fn position(&self) -> Option<Position> {

@@ -86,10 +86,10 @@ impl<D: Aggregate> Executor<D> {
 
     /// The answer that this command got when its events were written, if they were. The log has said so, so it does
     /// not matter how old the state is.
-    pub(super) async fn known_answer(
+    pub(super) async fn known_answer<C: Sync>(
         &self,
         loaded: &Loaded<D::State>,
-        request: &CommandRequest<D::Command>,
+        request: &CommandRequest<C>,
     ) -> Result<Option<Result<Done, CommandError>>, CommandError> {
         for (first, length) in loaded.candidates(request.command_id.0) {
             let Some(last) = self.last_of_command(request, first, length).await? else {
@@ -111,9 +111,9 @@ impl<D: Aggregate> Executor<D> {
     }
 
     /// The last event of the command among `length` events that share its digest.
-    async fn last_of_command(
+    async fn last_of_command<C: Sync>(
         &self,
-        request: &CommandRequest<D::Command>,
+        request: &CommandRequest<C>,
         first: Revision,
         length: usize,
     ) -> Result<Option<RecordedEvent>, CommandError> {
@@ -125,9 +125,9 @@ impl<D: Aggregate> Executor<D> {
 
     /// Whether a known command was another request. When that cannot be told any more (the key of its fingerprint
     /// was destroyed) it counts as the same.
-    async fn is_other_request(
+    async fn is_other_request<C: Sync>(
         &self,
-        request: &CommandRequest<D::Command>,
+        request: &CommandRequest<C>,
         stored: Option<&str>,
     ) -> Result<bool, CommandError> {
         let (Some(own), Some(stored)) = (&request.fingerprinted, stored) else {

@@ -15,7 +15,7 @@ pub struct CommandId(pub Uuid);
 
 impl CommandId {
     /// The id of a command that carries an idempotency key. A key counts within its scope: the operation and the
-    /// aggregate (for a create without a natural key, the actor).
+    /// aggregate (for a create without a natural key, the actor, so nothing while there are none).
     #[must_use]
     pub fn keyed(operation: &str, scope: &str, key: &str) -> Self {
         // Neither operation nor scope holds a line break, so no two of the three can be taken for another.
@@ -95,6 +95,15 @@ pub struct CommandRequest<C> {
     pub fingerprinted: Option<Fingerprinted>,
     /// The revision that is asked for.
     pub if_match: Option<IfMatch>,
+}
+
+impl<C> CommandRequest<C> {
+    /// The same request for another form of the command.
+    pub(super) fn map<T>(self, form: impl FnOnce(C) -> T) -> CommandRequest<T> {
+        let Self { aggregate, command, command_id, origin, occurred_at, fingerprinted, if_match } = self;
+        let command = form(command);
+        CommandRequest { aggregate, command, command_id, origin, occurred_at, fingerprinted, if_match }
+    }
 }
 
 #[cfg(test)]

@@ -26,9 +26,9 @@ pub(super) enum WriteError {
 
 impl<D: Aggregate> Executor<D> {
     /// Appends events behind the state and folds them in when they are acknowledged.
-    pub(super) async fn write(
+    pub(super) async fn write<C: Sync>(
         &self,
-        request: &CommandRequest<D::Command>,
+        request: &CommandRequest<C>,
         events: Vec<D::Event>,
         loaded: &mut Loaded<D::State>,
     ) -> Result<Done, WriteError> {
@@ -56,9 +56,9 @@ impl<D: Aggregate> Executor<D> {
         Ok(Done { aggregate: request.aggregate, revision, position, how: How::Written })
     }
 
-    async fn seal(
+    async fn seal<C: Sync>(
         &self,
-        request: &CommandRequest<D::Command>,
+        request: &CommandRequest<C>,
         events: &[D::Event],
     ) -> Result<Vec<NewEvent>, CommandError> {
         // The fingerprint is made before the first event is sealed: both need the person's key, and the one that

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::Failure;
 use super::failure::request_id;
 use super::headers::{idempotency_key, if_match};
-use crate::executor::{CommandError, IfMatch};
+use crate::executor::{CommandError, CommandId, IfMatch};
 
 /// A command as it came in.
 pub(crate) struct Envelope<T> {
@@ -27,6 +27,8 @@ pub(crate) struct Envelope<T> {
 pub(crate) struct Sent {
     pub(super) key: Option<String>,
     pub(super) if_match: Option<IfMatch>,
+    /// The command's id, once something new was named after it.
+    pub(super) command_id: Option<CommandId>,
     /// The body in a form that is the same for the same content.
     pub(super) canonical: Vec<u8>,
     pub(super) request: RequestId,
@@ -66,7 +68,7 @@ where
             .and_then(|bytes| read(&headers, &bytes))
             .map(|(body, key, if_match, canonical)| Self {
                 body,
-                sent: Sent { key, if_match, canonical, request: id.clone() },
+                sent: Sent { key, if_match, command_id: None, canonical, request: id.clone() },
             })
             .map_err(|error| Failure::new(error, id))
     }

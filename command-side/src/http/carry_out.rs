@@ -13,7 +13,7 @@ use super::body::Sent;
 use super::{Answer, Failure};
 use crate::commands::Commands;
 use crate::executor::{
-    Aggregate, CommandError, CommandId, CommandRequest, Done, Executor, Fingerprinted, Origin,
+    Aggregate, CommandError, CommandId, CommandRequest, Done, Executor, Fingerprinted, Origin, Prepare, Ready,
 };
 use crate::metrics;
 
@@ -49,13 +49,36 @@ impl<C> Order<C> {
     }
 }
 
-/// Has a command carried out. It runs in a task of its own, so that a client that goes away does not leave it half
-/// done.
+impl Sent {
+    /// The id of something new without a natural key: that of the command that makes it, so that the same command
+    /// sent again meets the same stream.
+    pub(crate) fn name_new(&mut self, operation: &Operation) -> Uuid {
+        let id = command_id(operation, "", self.key.as_deref());
+        self.command_id = Some(id);
+        id.0
+    }
+}
+
+/// Has a command carried out, as [`prepare_and_carry_out`].
 pub(crate) async fn carry_out<D: Aggregate>(
     commands: &Commands,
     executor: &Executor<D>,
     operation: &'static Operation,
     order: Order<D::Command>,
+    sent: Sent,
+) -> Result<Answer, Failure> {
+    let Order { aggregate, command, person, occurred_at } = order;
+    let order = Order { aggregate, command: Ready(command), person, occurred_at };
+    prepare_and_carry_out(commands, executor, operation, order, sent).await
+}
+
+/// Has a command prepared and carried out. It runs in a task of its own, so that a client that goes away does not leave it half
+/// done.
+pub(crate) async fn prepare_and_carry_out<D: Aggregate, P: Prepare<D>>(
+    commands: &Commands,
+    executor: &Executor<D>,
+    operation: &'static Operation,
+    order: Order<P>,
     sent: Sent,
 ) -> Result<Answer, Failure> {
     let Ok(place) = Arc::clone(&commands.places).try_acquire_owned() else {
@@ -67,7 +90,7 @@ pub(crate) async fn carry_out<D: Aggregate>(
     let executor = executor.clone();
     let started = Instant::now();
     let work = async move {
-        let outcome = executor.execute(request).await;
+        let outcome = executor.prepare_and_execute(request).await;
         metrics::record_command(operation.name, started.elapsed(), &outcome);
         drop(place);
         outcome
@@ -91,9 +114,9 @@ pub(crate) async fn carry_out<D: Aggregate>(
 }
 
 fn request<C>(operation: &Operation, order: Order<C>, sent: Sent) -> CommandRequest<C> {
-    let keyed = |key: String| CommandId::keyed(operation.name, &order.aggregate.to_string(), &key);
     let has_key = sent.key.is_some();
-    let command_id = sent.key.map_or_else(CommandId::fresh, keyed);
+    let own = || command_id(operation, &order.aggregate.to_string(), sent.key.as_deref());
+    let command_id = sent.command_id.unwrap_or_else(own);
     CommandRequest {
         aggregate: order.aggregate,
         command: order.command,
@@ -104,4 +127,9 @@ fn request<C>(operation: &Operation, order: Order<C>, sent: Sent) -> CommandRequ
             .then(|| Fingerprinted { person: order.person, request: sent.canonical.into() }),
         if_match: sent.if_match,
     }
+}
+
+/// The id of a command: from its key within a scope, or of its own.
+fn command_id(operation: &Operation, scope: &str, key: Option<&str>) -> CommandId {
+    key.map_or_else(CommandId::fresh, |key| CommandId::keyed(operation.name, scope, key))
 }

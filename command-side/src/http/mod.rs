@@ -9,7 +9,7 @@ mod path;
 
 pub(crate) use answer::{Answer, Found};
 pub(crate) use body::{Envelope, Sent};
-pub(crate) use carry_out::{Operation, Order, carry_out};
+pub(crate) use carry_out::{Operation, Order, carry_out, prepare_and_carry_out};
 pub use failure::route_not_found;
 pub(crate) use failure::{Failure, method_not_allowed};
 pub(crate) use path::AggregateId;

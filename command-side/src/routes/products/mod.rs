@@ -21,7 +21,7 @@ fn price<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Price, D::Error> 
 }
 
 /// The shop takes one currency.
-fn check_currency(price: Price, currency: Currency) -> Result<(), ApiError> {
+pub(crate) fn check_currency(price: Price, currency: Currency) -> Result<(), ApiError> {
     if price.money().currency == currency {
         return Ok(());
     }
