@@ -48,10 +48,14 @@ impl Failure {
             Error::GrpcConnectionError(_) | Error::ConnectionClosed | Error::NotLeaderException(_) => {
                 Self::NotSent
             }
+            // No connection was made to send it on (so says hyper; with another text it counts as unclear).
+            Error::ServerError(text) if text.contains(CONNECT_FAILED) => Self::NotSent,
             _ => Self::Unclear,
         }
     }
 }
+
+const CONNECT_FAILED: &str = "client error (Connect)";
 
 /// gRPC status INVALID_ARGUMENT (the crate's own tonic is not ours, so its enum cannot be named here).
 const INVALID_ARGUMENT: i32 = 3;

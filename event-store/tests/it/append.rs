@@ -132,6 +132,19 @@ async fn a_log_that_was_never_reached_wrote_nothing_and_is_used_as_soon_as_it_is
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_nobody_listens_an_append_is_known_not_to_be_written() {
+    let (_dir, node, store) = node_and_store().await;
+    store.head().await.unwrap();
+    node.shutdown().await;
+    assert!(store.head().await.is_err(), "the client has noticed");
+    for expected in [Expected::NoStream, Expected::Any] {
+        let store = store.clone().with_append_deadline(Duration::from_millis(300));
+        let refused = store.append(&stream("product"), expected, events(0..1)).await;
+        assert!(matches!(refused, Err(AppendError::Unreachable(_))), "{refused:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_log_would_not_take_is_refused_before_it_is_sent() {
     let (_dir, _node, store) = node_and_store().await;
     let stream = stream("product");
