@@ -117,7 +117,7 @@ mod tests {
         for other in [("delist-product", "a", "k"), ("list-product", "b", "k"), ("list-product", "a", "l")] {
             assert_ne!(id, CommandId::keyed(other.0, other.1, other.2));
         }
-        assert_eq!(id.0.to_string(), "TO-BE-FILLED");
+        assert_eq!(id.0.to_string(), "ec242b2a-84db-5622-a002-87a6d9e015c9");
     }
 
     #[test]
