@@ -1,1 +1,60 @@
-//! GraphQL over the read models.
+//! GraphQL over the read models. Knows tables and status rows, and neither the domain nor the log.
+//!
+//! A request's way: [`http`] (body, headers, limits) -> [`document`] (what the document asks for) -> [`schema`] (one
+//! file a resource) -> [`read`] (wait for the position asked for, one snapshot an answer). Errors of every step leave
+//! through [`error`].
+
+mod document;
+mod error;
+mod http;
+pub mod metrics;
+mod read;
+mod schema;
+
+use std::time::Duration;
+
+use axum::Router;
+
+pub use http::MIN_POSITION_HEADER;
+pub use schema::sdl;
+
+/// How the service reads and what it bears.
+#[derive(Debug, Clone)]
+pub struct QueryConfig {
+    /// Where the read models are.
+    pub database_url: String,
+    /// Connections for answers; one more listens for notifications.
+    pub connections: usize,
+    /// Requests answered at once; the next is refused with `TOO_MANY_REQUESTS`.
+    pub max_concurrent: usize,
+    /// How long a request waits for the position it asks for.
+    pub position_wait: Duration,
+}
+
+impl QueryConfig {
+    /// The defaults for one database: 16 connections, 256 requests at once, two seconds of waiting.
+    #[must_use]
+    pub fn new(database_url: impl Into<String>) -> Self {
+        Self {
+            database_url: database_url.into(),
+            connections: 16,
+            max_concurrent: 256,
+            position_wait: Duration::from_secs(2),
+        }
+    }
+}
+
+/// The service cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SetupError(#[from] read_model::PoolError);
+
+/// `/graphql` and `/graphiql`. Needs a Tokio runtime: a task listens for notifications of the projections until the
+/// router and all its copies are dropped. Does not connect yet; the database may come later.
+///
+/// # Errors
+/// The database URL cannot be read.
+pub fn router(config: &QueryConfig) -> Result<Router, SetupError> {
+    let reader = read::Reader::new(&config.database_url, config.connections, config.position_wait)?;
+    Ok(http::routes(reader, config.max_concurrent))
+}

@@ -1,0 +1,163 @@
+//! What a document asks for, found before anything is carried out: which projections it reads, how deep it goes and
+//! how many fields it has once fragments are written out. Each fragment is walked once, so a small document whose
+//! fragments multiply each other costs nothing here.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
+    SelectionSet,
+};
+use async_graphql::{Name, Positioned, Value, Variables};
+use contract::ErrorCode;
+
+use crate::schema::touched_by;
+
+/// Fields below fields. What GraphiQL asks of the schema itself is deeper and does not count.
+pub(crate) const MAX_DEPTH: usize = 12;
+
+/// Fields of a document with its fragments written out.
+pub(crate) const MAX_FIELDS: usize = 2_000;
+
+/// Braces and brackets inside each other in a document's text; the parser calls itself for each.
+const MAX_NESTING: usize = 200;
+
+/// What the operation to be carried out asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Analysis {
+    /// The projections whose tables it reads.
+    pub(crate) projections: BTreeSet<&'static str>,
+    depth: usize,
+    fields: usize,
+}
+
+impl Analysis {
+    /// The limit that the operation breaks, if any.
+    pub(crate) fn excess(&self) -> Option<ErrorCode> {
+        if self.depth > MAX_DEPTH {
+            return Some(ErrorCode::QueryTooDeep);
+        }
+        (self.fields > MAX_FIELDS).then_some(ErrorCode::QueryTooComplex)
+    }
+
+    fn include(&mut self, other: &Analysis, below: usize) {
+        self.projections.extend(&other.projections);
+        self.depth = self.depth.max(other.depth + below);
+        self.fields = self.fields.saturating_add(other.fields);
+    }
+}
+
+/// Whether a text may be given to the parser.
+pub(crate) fn nesting_is_bearable(query: &str) -> bool {
+    let mut depth = 0_usize;
+    for byte in query.bytes() {
+        match byte {
+            b'{' | b'[' | b'(' => depth += 1,
+            b'}' | b']' | b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_NESTING {
+            return false;
+        }
+    }
+    true
+}
+
+/// The operation that a request names, or the only one.
+pub(crate) fn chosen_operation<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'a OperationDefinition> {
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Some(&operation.node),
+        (DocumentOperations::Single(_), Some(_)) => None,
+        (DocumentOperations::Multiple(all), Some(name)) => all.get(name).map(|operation| &operation.node),
+        (DocumentOperations::Multiple(all), None) if all.len() == 1 => {
+            all.values().next().map(|operation| &operation.node)
+        }
+        (DocumentOperations::Multiple(_), None) => None,
+    }
+}
+
+/// The word for an operation in metrics and spans.
+pub(crate) fn type_name(operation: &OperationDefinition) -> &'static str {
+    match operation.ty {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
+    }
+}
+
+/// Walks an operation.
+pub(crate) fn analyse(
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+    variables: &Variables,
+) -> Analysis {
+    let mut walk = Walk { document, variables, fragments: HashMap::new(), entered: HashSet::new() };
+    walk.selections(&operation.selection_set.node)
+}
+
+struct Walk<'a> {
+    document: &'a ExecutableDocument,
+    variables: &'a Variables,
+    fragments: HashMap<&'a Name, Analysis>,
+    /// Fragments being walked: one that spreads itself is refused by the validation, and counts nothing here.
+    entered: HashSet<&'a Name>,
+}
+
+impl<'a> Walk<'a> {
+    fn selections(&mut self, set: &'a SelectionSet) -> Analysis {
+        let mut sum = Analysis::default();
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => self.field(&field.node, &mut sum),
+                Selection::InlineFragment(fragment) => {
+                    let inner = self.selections(&fragment.node.selection_set.node);
+                    sum.include(&inner, 0);
+                }
+                Selection::FragmentSpread(spread) => {
+                    self.fragment(&spread.node.fragment_name, &mut sum);
+                }
+            }
+        }
+        sum
+    }
+
+    fn field(&mut self, field: &'a Field, sum: &mut Analysis) {
+        let mut inner = self.selections(&field.selection_set.node);
+        if field.name.node.starts_with("__") {
+            inner.depth = 0;
+        }
+        sum.include(&inner, 1);
+        sum.fields = sum.fields.saturating_add(1);
+        let id = self.argument(field, "id");
+        sum.projections.extend(touched_by(&field.name.node, id.as_deref()));
+    }
+
+    /// A text argument, if it is given here or by a variable.
+    fn argument(&self, field: &Field, name: &str) -> Option<String> {
+        let (_, value) = field.arguments.iter().find(|(given, _)| given.node == name)?;
+        let value = value.node.clone();
+        match value.into_const_with(|variable| self.variables.get(&variable).cloned().ok_or(())) {
+            Ok(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn fragment(&mut self, name: &'a Positioned<Name>, sum: &mut Analysis) {
+        let name = &name.node;
+        if !self.fragments.contains_key(name) {
+            let Some(definition) = self.document.fragments.get(name) else { return };
+            if !self.entered.insert(name) {
+                return;
+            }
+            let found = self.selections(&definition.node.selection_set.node);
+            self.entered.remove(name);
+            self.fragments.insert(name, found);
+        }
+        if let Some(found) = self.fragments.get(name) {
+            sum.include(found, 0);
+        }
+    }
+}

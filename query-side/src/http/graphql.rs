@@ -1,0 +1,90 @@
+//! `/graphql`: read a request, hold it against the limits, carry it out, answer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_graphql::{Request, Response as Answer, Value};
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+use contract::{ApiError, ErrorCode, Position};
+use tracing::Instrument as _;
+
+use super::answer::{failed, respond};
+use super::{Service, request};
+use crate::document::{self, Analysis, analyse, chosen_operation, nesting_is_bearable};
+use crate::metrics::OPERATION_DURATION;
+use crate::read::ReadContext;
+
+/// A request that takes longer, the sending of its body included, is given up.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Carries out what the body says.
+pub(super) async fn by_post(
+    State(service): State<Arc<Service>>,
+    request: axum::extract::Request,
+) -> Response {
+    let headers = request.headers().clone();
+    within_limits(&service, &headers, async {
+        let parsed = request::from_body(request).await?;
+        execute(&service, &headers, parsed).await
+    })
+    .await
+}
+
+/// Carries out what the address says; there are only queries, so nothing changes by a GET.
+pub(super) async fn by_get(State(service): State<Arc<Service>>, headers: HeaderMap, uri: Uri) -> Response {
+    within_limits(&service, &headers, async {
+        execute(&service, &headers, request::from_address(&uri)?).await
+    })
+    .await
+}
+
+async fn within_limits(
+    service: &Service,
+    headers: &HeaderMap,
+    work: impl Future<Output = Result<Answer, ApiError>>,
+) -> Response {
+    let Ok(_permit) = service.permits.try_acquire() else {
+        return respond(headers, failed(&ErrorCode::TooManyRequests.into()));
+    };
+    let answer = match tokio::time::timeout(REQUEST_TIMEOUT, work).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => failed(&error),
+        Err(_) => failed(&ErrorCode::Timeout.into()),
+    };
+    respond(headers, answer)
+}
+
+async fn execute(service: &Service, headers: &HeaderMap, mut request: Request) -> Result<Answer, ApiError> {
+    let position = request::min_position(headers)?;
+    if !nesting_is_bearable(&request.query) {
+        return Err(ErrorCode::QueryTooDeep.into());
+    }
+    let started = Instant::now();
+    let variables = request.variables.clone();
+    let name = request.operation_name.clone();
+    // What cannot be parsed, or names no operation, is refused by the library, which says where.
+    let Ok(document) = request.parsed_query() else { return Ok(service.schema.execute(request).await) };
+    let Some(operation) = chosen_operation(document, name.as_deref()) else {
+        return Ok(service.schema.execute(request).await);
+    };
+    let kind = document::type_name(operation);
+    let analysis = analyse(document, operation, &variables);
+    if let Some(excess) = analysis.excess() {
+        return Err(excess.into());
+    }
+    let span = tracing::info_span!("graphql", otel.name = kind, graphql.operation.type = kind);
+    let answer = read(service, request, analysis, position).instrument(span).await;
+    metrics::histogram!(OPERATION_DURATION, "type" => kind).record(started.elapsed().as_secs_f64());
+    Ok(answer)
+}
+
+async fn read(service: &Service, request: Request, analysis: Analysis, position: Option<Position>) -> Answer {
+    let context = Arc::new(ReadContext::new(service.reader.clone(), analysis.projections, position));
+    let answer = service.schema.execute(request.data(context.clone())).await;
+    match context.position_served() {
+        Some(served) => answer.extension("position", Value::String(served.to_string())),
+        None => answer,
+    }
+}

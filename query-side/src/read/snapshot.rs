@@ -1,0 +1,136 @@
+//! A transaction that sees one moment of the read model, and which tables it serves.
+
+use std::collections::BTreeSet;
+
+use contract::{LogPosition, Position};
+use deadpool_postgres::{Object, Pool};
+use postgres_types::ToSql;
+use read_model::{PROJECTIONS, Projection, View};
+use tokio_postgres::Row;
+
+use super::status::{STATUS_SQL, VersionStatus};
+use crate::error::ReadError;
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// An open snapshot. When it is dropped, also in the middle of a statement, its transaction ends and its connection
+/// goes back to the pool, without anyone waiting for that.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// Always there until the drop.
+    client: Option<Object>,
+    statuses: Vec<VersionStatus>,
+}
+
+impl Snapshot {
+    /// Opens a snapshot; its beginning and the status rows are one round trip.
+    pub(super) async fn open(pool: &Pool) -> Result<Self, ReadError> {
+        let mut snapshot = Self { client: Some(pool.get().await?), statuses: Vec::new() };
+        let client = snapshot.client();
+        let begin = client.batch_execute(BEGIN);
+        let status = async {
+            let statement = client.prepare_cached(STATUS_SQL).await?;
+            client.query(&statement, &[]).await
+        };
+        // Sent in this order, answered together.
+        let ((), rows) = futures::future::try_join(begin, status).await?;
+        snapshot.statuses = rows.iter().map(VersionStatus::read).collect::<Result<_, _>>()?;
+        Ok(snapshot)
+    }
+
+    /// Every version of every projection.
+    pub(crate) fn statuses(&self) -> &[VersionStatus] {
+        &self.statuses
+    }
+
+    /// The version of a projection that is served: the active one, or while this binary does not know that one, the
+    /// newest it knows.
+    pub(super) fn served(&self, projection: &'static str) -> Result<&VersionStatus, ReadError> {
+        let known =
+            PROJECTIONS.iter().find(|known| known.name == projection).map_or(&[][..], |known| known.versions);
+        let mut versions = self.statuses.iter().filter(|status| status.name == projection).peekable();
+        if versions.peek().is_none() {
+            return Err(ReadError::NotProjected { projection });
+        }
+        let (mut newest, mut active) = (None, None);
+        for status in versions {
+            if status.active {
+                active = Some(status);
+            }
+            if known.contains(&status.version) {
+                newest = Some(status);
+            }
+        }
+        match (active, newest) {
+            (Some(active), _) if known.contains(&active.version) => Ok(active),
+            (Some(_), Some(newest)) => Ok(newest),
+            (active, _) => Err(ReadError::UnknownVersion {
+                projection,
+                active: active.map_or_else(i32::default, |status| status.version),
+            }),
+        }
+    }
+
+    /// The table of a view that this snapshot serves.
+    pub(super) fn table(&self, projection: &Projection, view: &View) -> Result<String, ReadError> {
+        Ok(view.table(self.served(projection.name)?.version))
+    }
+
+    /// The position up to which all these projections are folded; none when there are none.
+    pub(super) fn position(&self, projections: &BTreeSet<&'static str>) -> Option<Position> {
+        projections
+            .iter()
+            .filter_map(|name| Some(self.served(name).ok()?.position))
+            .min_by_key(|position| position.at)
+    }
+
+    /// The first of these projections that has not reached a position, as the error to give when waiting is over.
+    pub(super) fn behind(
+        &self,
+        projections: &BTreeSet<&'static str>,
+        requested: Position,
+    ) -> Result<Option<ReadError>, ReadError> {
+        for projection in projections {
+            let (position, state): (Option<LogPosition>, _) = match self.served(projection) {
+                Ok(status) if status.position.log != requested.log => {
+                    return Err(ReadError::OtherLog { requested });
+                }
+                Ok(status) if status.position.at >= requested.at => continue,
+                Ok(status) => (Some(status.position.at), Some(status.state)),
+                Err(ReadError::NotProjected { .. }) => (None, None),
+                Err(error) => return Err(error),
+            };
+            return Ok(Some(ReadError::Behind { projection, position, requested, state }));
+        }
+        Ok(None)
+    }
+
+    /// Runs a statement. Its text must be one of a small, fixed number: each stays prepared on its connection.
+    pub(crate) async fn query(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, ReadError> {
+        let client = self.client();
+        let statement = client.prepare_cached(sql).await?;
+        Ok(client.query(&statement, parameters).await?)
+    }
+
+    fn client(&self) -> &Object {
+        self.client.as_ref().expect("only the drop takes it")
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        let (Some(client), Ok(runtime)) = (self.client.take(), tokio::runtime::Handle::try_current()) else {
+            return;
+        };
+        runtime.spawn(async move {
+            if client.batch_execute("COMMIT").await.is_err() {
+                // In an unknown state: not for the pool.
+                drop(Object::take(client));
+            }
+        });
+    }
+}

@@ -1,0 +1,79 @@
+//! The GraphQL schema: one file a resource. What it looks like to clients is committed in `schema.graphql`.
+
+mod customer;
+mod node;
+mod page;
+mod product;
+mod projection;
+mod scalar;
+
+use std::sync::Arc;
+
+use async_graphql::{Context, EmptyMutation, EmptySubscription, MergedObject, SDLExportOptions};
+use contract::PublicId;
+use read_model::catalogue::CATALOGUE;
+use read_model::customers::CUSTOMERS;
+
+use crate::error::Failure;
+use crate::read::ReadContext;
+
+/// The schema, ready to execute.
+pub(crate) type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>;
+
+/// Fields of an answer, where a page counts as many times as it has room for items.
+const MAX_COMPLEXITY: usize = 10_000;
+
+/// Directives of one field; the library has a use for two.
+const MAX_DIRECTIVES: usize = 8;
+
+/// Everything that can be asked.
+#[derive(Default, MergedObject)]
+pub(crate) struct Query(
+    product::ProductQuery,
+    customer::CustomerQuery,
+    node::NodeQuery,
+    projection::ProjectionQuery,
+);
+
+/// Builds the schema.
+pub(crate) fn build() -> Schema {
+    Schema::build(Query::default(), EmptyMutation, EmptySubscription)
+        .limit_complexity(MAX_COMPLEXITY)
+        .limit_directives(MAX_DIRECTIVES)
+        .finish()
+}
+
+/// The schema in GraphQL's own language.
+#[must_use]
+pub fn sdl() -> String {
+    build().sdl_with_options(SDLExportOptions::new().include_specified_by())
+}
+
+/// What the resolvers of a request read from.
+pub(crate) fn read_context<'a>(ctx: &Context<'a>) -> &'a ReadContext {
+    let context: &Arc<ReadContext> = ctx.data_unchecked();
+    context
+}
+
+/// For a field that may be null: an error in it nulls the field alone. (The library lets an error pass through a
+/// `Result<Option<_>>` up to the next field that may be null above it.)
+fn or_null<T>(found: Result<Option<T>, Failure>) -> Option<async_graphql::Result<T>> {
+    found.map_err(async_graphql::Error::from).transpose()
+}
+
+/// The projections that a field reads, by its name alone wherever it stands: one too many is only waited for in vain.
+/// `id` is the field's argument of that name, when it is known. A field that reads a table and is not named here
+/// answers with an error.
+pub(crate) fn touched_by(field: &str, id: Option<&str>) -> Vec<&'static str> {
+    match field {
+        "product" | "products" => vec![CATALOGUE.name],
+        "customer" | "customers" => vec![CUSTOMERS.name],
+        "node" => match id.map(str::parse::<PublicId>) {
+            Some(Ok(id)) if id.kind == product::KIND => vec![CATALOGUE.name],
+            Some(Ok(id)) if id.kind == customer::KIND => vec![CUSTOMERS.name],
+            Some(_) => vec![],
+            None => vec![CATALOGUE.name, CUSTOMERS.name],
+        },
+        _ => vec![],
+    }
+}

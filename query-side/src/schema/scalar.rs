@@ -1,0 +1,93 @@
+//! Scalars and the money type.
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value};
+
+/// A moment in RFC 3339, in UTC, such as `2010-12-01T08:26:00Z`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DateTime(pub(crate) jiff::Timestamp);
+
+/// A moment in RFC 3339, in UTC, such as `2010-12-01T08:26:00Z`.
+#[Scalar(name = "DateTime", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => text.parse().map(Self).map_err(InputValueError::custom),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// A place in the log, opaque: to be sent back in the header `Headwater-Min-Position`, not to be taken apart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Position(pub(crate) contract::Position);
+
+/// A place in the log, opaque: to be sent back in the header `Headwater-Min-Position`, not to be taken apart.
+#[Scalar(name = "Position")]
+impl ScalarType for Position {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => text.parse().map(Self).map_err(InputValueError::custom),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// Defines a scalar that is a JSON number of up to 64 bits.
+macro_rules! whole_number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) struct $name(pub(crate) i64);
+
+        $(#[$doc])*
+        #[Scalar]
+        impl ScalarType for $name {
+            fn parse(value: Value) -> InputValueResult<Self> {
+                match &value {
+                    Value::Number(number) => number
+                        .as_i64()
+                        .map(Self)
+                        .ok_or_else(|| InputValueError::custom("not a whole number of 64 bits")),
+                    _ => Err(InputValueError::expected_type(value)),
+                }
+            }
+
+            fn to_value(&self) -> Value {
+                Value::from(self.0)
+            }
+        }
+    };
+}
+
+whole_number! {
+    /// A whole number of up to 64 bits, as a JSON number.
+    BigInt
+}
+
+whole_number! {
+    /// How many events a thing has had, counted from 0: the `ETag` of its REST answers, and what `If-Match` compares.
+    Revision
+}
+
+/// An amount of money.
+#[derive(Debug, Clone, SimpleObject)]
+pub(crate) struct Money {
+    /// In major units, with all decimals of the currency, such as "12.30".
+    amount: String,
+    /// The ISO 4217 code.
+    currency: &'static str,
+}
+
+impl From<contract::Money> for Money {
+    fn from(money: contract::Money) -> Self {
+        Self { amount: money.to_decimal(), currency: money.currency.code() }
+    }
+}

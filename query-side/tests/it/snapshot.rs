@@ -1,0 +1,74 @@
+//! One answer, one moment, one version of each table.
+
+use serde_json::json;
+
+use crate::support::Service;
+
+#[tokio::test]
+async fn all_of_an_answer_is_read_at_one_moment() {
+    let service = Service::start().await;
+    service.products(2).await;
+    service
+        .sql("INSERT INTO customers_v1 VALUES (gen_random_uuid(), '1', 'UK', '0', NULL, 'ACTIVE', now(), 0, 1);
+              UPDATE products_v1 SET on_hand = 0, reserved = 0")
+        .await;
+    let query = "{ a: product(sku: \"SKU0001\") { onHand } b: products { nodes { onHand } }
+                   c: customer(number: \"1\") { name } d: product(sku: \"SKU0002\") { onHand } }";
+    let write = async {
+        for value in 1..200 {
+            service
+                .sql(&format!(
+                    "BEGIN; UPDATE products_v1 SET on_hand = {value}; UPDATE customers_v1 SET name = '{value}'; COMMIT"
+                ))
+                .await;
+        }
+    };
+    let read = async {
+        let mut moments = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            let answer = service.ask(query).await;
+            let data = answer.data();
+            let value = &data["a"]["onHand"];
+            assert_eq!(&data["d"]["onHand"], value);
+            assert_eq!(data["b"]["nodes"], json!([{"onHand": value}, {"onHand": value}]));
+            assert_eq!(data["c"]["name"], json!(value.to_string()));
+            moments.insert(value.as_i64());
+        }
+        moments.len()
+    };
+    let ((), moments) = tokio::join!(write, read);
+    assert!(moments > 1, "nothing was written between the answers, so nothing was shown");
+}
+
+#[tokio::test]
+async fn the_version_before_is_read_while_the_active_one_is_not_known_here() {
+    let service = Service::start().await;
+    service.products(1).await;
+    service
+        .sql(
+            "INSERT INTO projection_version SELECT name, 2, state, log_identity, 300, fence, head_position, lag_events,
+                 pending_since, reason, failed_position, heartbeat_at
+             FROM projection_version WHERE name = 'catalogue';
+             UPDATE projection SET active_version = 2 WHERE name = 'catalogue'",
+        )
+        .await;
+    let answer = service.ask("{ products { nodes { sku } } }").await;
+    assert_eq!(answer.data()["products"]["nodes"], json!([{"sku": "SKU0001"}]));
+    assert_eq!(answer.position(), crate::support::token(100), "of the version that was read");
+
+    service.sql("DELETE FROM projection_version WHERE name = 'catalogue' AND version = 1").await;
+    assert_eq!(service.ask("{ products { nodes { sku } } }").await.code(), "UNAVAILABLE");
+    assert!(service.ask("{ customers { nodes { id } } }").await.data()["customers"].is_object());
+}
+
+#[tokio::test]
+async fn before_the_first_fold_the_answer_is_that_it_is_not_there_yet() {
+    for service in [Service::start_with(|_| {}).await, Service::start_without_tables().await] {
+        let answer = service.ask("{ product(sku: \"A\") { sku } }").await;
+        assert_eq!((answer.status, answer.code()), (200, "UNAVAILABLE"));
+        assert_eq!(answer.body["data"], json!({"product": null}));
+        let answer =
+            service.ask("{ __typename product(sku: \"A\") { sku } customer(number: \"1\") { id } }").await;
+        assert_eq!(answer.body["data"], json!({"__typename": "Query", "product": null, "customer": null}));
+    }
+}

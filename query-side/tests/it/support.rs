@@ -1,0 +1,172 @@
+//! A service on a database of its own.
+
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use private_postgres::{TestDatabase, test_database};
+use query_side::{MIN_POSITION_HEADER, QueryConfig};
+use serde_json::{Value, json};
+
+/// The log that every test's rows are folded from.
+pub const LOG: u32 = 0xcafe;
+
+pub struct Service {
+    pub database: TestDatabase,
+    pub address: String,
+    pool: Pool,
+    client: reqwest::Client,
+}
+
+/// An answer over HTTP.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The data of an answer without errors.
+    pub fn data(&self) -> &Value {
+        assert!(self.body.get("errors").is_none(), "{:#}", self.body);
+        &self.body["data"]
+    }
+
+    /// The code of the first error.
+    pub fn code(&self) -> &str {
+        self.body["errors"][0]["extensions"]["code"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no code: {:#}", self.body))
+    }
+
+    pub fn details(&self) -> &Value {
+        &self.body["errors"][0]["extensions"]["details"]
+    }
+
+    pub fn position(&self) -> &str {
+        self.body["extensions"]["position"].as_str().unwrap_or_else(|| panic!("no position: {:#}", self.body))
+    }
+}
+
+impl Service {
+    /// With both projections folded up to position 100.
+    pub async fn start() -> Self {
+        let service = Self::start_with(|_| {}).await;
+        service.folded("catalogue", 100).await;
+        service.folded("customers", 100).await;
+        service
+    }
+
+    /// With tables and nothing in them.
+    pub async fn start_with(change: impl FnOnce(&mut QueryConfig)) -> Self {
+        let database = test_database().await;
+        let pool = read_model::pool(database.url(), 2).unwrap();
+        engine::migrate(&pool).await.unwrap();
+        read_model::migrate(&pool).await.unwrap();
+        Self::serve(database, pool, change).await
+    }
+
+    /// Before any table is there.
+    pub async fn start_without_tables() -> Self {
+        let database = test_database().await;
+        let pool = read_model::pool(database.url(), 2).unwrap();
+        Self::serve(database, pool, |_| {}).await
+    }
+
+    async fn serve(database: TestDatabase, pool: Pool, change: impl FnOnce(&mut QueryConfig)) -> Self {
+        let mut config = QueryConfig::new(database.url());
+        config.connections = 4;
+        change(&mut config);
+        let router = query_side::router(&config).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { database, address, pool, client: reqwest::Client::new() }
+    }
+
+    /// Carries out SQL as the projections would.
+    pub async fn sql(&self, text: &str) {
+        self.pool
+            .get()
+            .await
+            .unwrap()
+            .batch_execute(text)
+            .await
+            .unwrap_or_else(|error| panic!("{error:?}: {text}"));
+    }
+
+    /// Writes the status row of a live worker, without a notification.
+    pub async fn folded(&self, projection: &str, position: u64) {
+        self.sql(&format!(
+            "INSERT INTO projection VALUES ('{projection}', 1) ON CONFLICT DO NOTHING;
+             INSERT INTO projection_version (name, version, state, log_identity, position, fence, head_position,
+                                             lag_events, heartbeat_at)
+             VALUES ('{projection}', 1, 'LIVE', {LOG}, {position}, 1, {position}, 0, now())
+             ON CONFLICT (name, version) DO UPDATE SET position = excluded.position,
+                 head_position = excluded.head_position, heartbeat_at = now()"
+        ))
+        .await;
+    }
+
+    /// Changes the status row of a projection's worker.
+    pub async fn worker(&self, projection: &str, assignments: &str) {
+        self.sql(&format!("UPDATE projection_version SET {assignments} WHERE name = '{projection}'")).await;
+    }
+
+    pub async fn notify(&self, projection: &str, position: u64) {
+        self.sql(&format!("SELECT pg_notify('headwater_projection', '{projection} 1 {position}')")).await;
+    }
+
+    /// Inserts `count` products: SKUs in order, names and prices out of it, some equal and some without a name.
+    pub async fn products(&self, count: u32) {
+        self.sql(&format!(
+            "INSERT INTO products_v1 SELECT gen_random_uuid(), 'SKU' || lpad(i::text, 4, '0'),
+                 CASE WHEN i % 7 = 0 THEN NULL ELSE 'Name ' || (i * 31 % 17) END, NULL, i * 37 % 23, 'GBP',
+                 CASE WHEN i % 5 = 0 THEN 'DELISTED' ELSE 'LISTED' END, i % 3, i % 2,
+                 timestamptz '2010-12-01 08:00Z' + i % 11 * interval '1 minute', 0, NULL, 1
+             FROM generate_series(1, {count}) i"
+        ))
+        .await;
+    }
+
+    pub async fn ask(&self, query: &str) -> Answer {
+        self.send(json!({"query": query}), None).await
+    }
+
+    pub async fn ask_with(&self, query: &str, variables: Value) -> Answer {
+        self.send(json!({"query": query, "variables": variables}), None).await
+    }
+
+    pub async fn ask_at(&self, query: &str, position: &str) -> Answer {
+        self.send(json!({"query": query}), Some(position)).await
+    }
+
+    async fn send(&self, body: Value, position: Option<&str>) -> Answer {
+        let mut request = self.post().body(body.to_string());
+        if let Some(position) = position {
+            request = request.header(MIN_POSITION_HEADER, position);
+        }
+        self.answer(request).await
+    }
+
+    pub fn post(&self) -> reqwest::RequestBuilder {
+        self.client.post(format!("{}/graphql", self.address)).header("content-type", "application/json")
+    }
+
+    pub fn get(&self, path: &str) -> reqwest::RequestBuilder {
+        self.client.get(format!("{}{path}", self.address))
+    }
+
+    pub async fn answer(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.timeout(Duration::from_secs(30)).send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}, no JSON: {text}"));
+        Answer { status, headers, body }
+    }
+}
+
+/// The token of a position of the tests' log.
+pub fn token(position: u64) -> String {
+    format!("{LOG:08x}-{position}")
+}
