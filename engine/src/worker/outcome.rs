@@ -81,7 +81,8 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
         self.forget_buffered();
         let mut let_go = false;
         loop {
-            let mut status = self.status(stop.state, 0);
+            let is_shutdown = self.worker.shutdown.is_cancelled();
+            let mut status = self.status(if is_shutdown { State::Stopped } else { stop.state }, 0);
             status.pending_since = Some(stop.recorded_at);
             status.lag_events = None;
             status.reason = Some(stop.reason.clone());
@@ -89,13 +90,16 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
             if !self.say(&status).await? {
                 return Ok(if let_go { TermEnd::Retired } else { TermEnd::Superseded });
             }
+            if is_shutdown {
+                return Ok(TermEnd::Shutdown);
+            }
             if stop.state == State::NeedsUpgrade && !let_go {
                 self.session.unlock(name, version).await?;
                 let_go = true;
             }
             tokio::select! {
                 () = sleep(HEARTBEAT) => {}
-                () = self.worker.shutdown.cancelled() => return Ok(TermEnd::Shutdown),
+                () = self.worker.shutdown.cancelled() => {}
             }
         }
     }

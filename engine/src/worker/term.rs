@@ -143,8 +143,10 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
     pub(super) fn status(&self, state: State, carried_out: usize) -> Status {
         let pending = || self.buffer.iter().skip(carried_out);
         let events = pending().filter(|item| item.pending_since().is_some()).count();
+        // What waits in the tail's queue counts only behind something that waits here: else it has just come.
+        let waiting = |queued: usize| if events == 0 { 0 } else { events + queued };
         let lag_events =
-            self.feed.waiting_live().map(|waiting| i64::try_from(events + waiting).unwrap_or(i64::MAX));
+            self.feed.waiting_live().map(|queued| i64::try_from(waiting(queued)).unwrap_or(i64::MAX));
         // Behind, and the next event is not here yet: it is not older than the last one folded.
         let unknown = if self.feed.is_live() { None } else { self.folded_to };
         Status {

@@ -32,7 +32,10 @@ async fn assert_stops_at(bad: impl AsyncFnOnce(&Log) -> contract::LogPosition, l
     let client = database.pool.get().await.unwrap();
     let accounts = client.query("SELECT balance FROM accounts_v1", &[]).await.unwrap();
     assert_eq!(accounts.iter().map(|row| row.get::<_, i64>(0)).collect::<Vec<_>>(), [5]);
+    drop(client);
     engine.stop().await;
+    let stopped = database.standing("bank").await.unwrap();
+    assert_eq!((stopped.state.as_str(), stopped.reason), ("STOPPED", row.reason), "it still says why");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
