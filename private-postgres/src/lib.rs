@@ -1,8 +1,8 @@
 //! A private PostgreSQL server as a child process: for `up`, which needs a database without asking anyone to install
 //! one by hand, and for tests ([`test_database`]).
 //!
-//! Flow of a start: [`account`] (as whom) -> [`programs`] (which binaries) -> [`cluster`] (data directory, `initdb`)
-//! -> [`leftover`] (stop what a killed parent left running) -> [`server`] (run, wait until it answers, stop).
+//! Flow of a start: `account` (as whom) -> `programs` (which binaries) -> `cluster` (data directory, `initdb`)
+//! -> `leftover` (stop what a killed parent left running) -> `server` (run, wait until it answers, stop).
 
 mod account;
 mod cluster;

@@ -163,7 +163,7 @@ pub(crate) fn settle_code(error: &mut ServerError) -> ErrorCode {
         Some(Value::String(code)) => ErrorCode::ALL.iter().find(|known| known.as_str() == code),
         _ => None,
     };
-    let code = given.copied().unwrap_or_else(|| match error.message.as_str() {
+    let code = given.copied().unwrap_or(match error.message.as_str() {
         "Query is too complex." => ErrorCode::QueryTooComplex,
         _ if error.path.is_empty() => ErrorCode::InvalidQuery,
         _ => ErrorCode::InvalidInput,

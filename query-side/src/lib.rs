@@ -1,8 +1,8 @@
 //! GraphQL over the read models. Knows tables and status rows, and neither the domain nor the log.
 //!
-//! A request's way: [`http`] (body, headers, limits) -> [`document`] (what the document asks for) -> [`schema`] (one
-//! file a resource) -> [`read`] (wait for the position asked for, one snapshot an answer). Errors of every step leave
-//! through [`error`].
+//! A request's way: `http` (body, headers, limits) -> `document` (what the document asks for) -> `schema` (one
+//! file a resource) -> `read` (wait for the position asked for, one snapshot an answer). Errors of every step leave
+//! through `error`.
 
 mod document;
 mod error;

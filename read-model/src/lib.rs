@@ -13,7 +13,7 @@ pub use migrate::{MigrateError, migrate};
 pub use pool::{APPLICATION_NAME, PoolError, READ_TIMEOUT, WRITE_TIMEOUT, pool, reader_pool};
 pub use view::{Projection, View};
 
-/// The schema in Postgres that everything derived stands in. Connections of [`pool`] have it as their search path.
+/// The schema in Postgres that everything derived stands in. Connections of [`pool()`] have it as their search path.
 pub const SCHEMA: &str = "headwater";
 
 /// Every projection whose tables stand here.

@@ -1,4 +1,5 @@
 //! The tables as Postgres has them, against what the rest of the workspace believes of them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by failing")]
 
 use private_postgres::{TestDatabase, test_database};
 use read_model::catalogue::{PRODUCTS, ProductRow, ProductStatus};
