@@ -159,10 +159,14 @@ mod tests {
         let ada = Some(Personal::Clear(PersonName::new("Ada").unwrap()));
         let row = Customers.fold(&ID, None, &recorded(registered(ada), 1, 0)).unwrap().unwrap();
         assert_eq!((row.name.as_deref(), row.email.as_deref()), (Some("Ada"), Some("ada@example.org")));
-        let country = Country::new("France").unwrap();
-        let changed =
-            Event::ProfileChanged { user_id: ID, country, name: Some(Personal::Erased), email: None };
-        let row = Customers.fold(&ID, Some(row), &recorded(changed, 2, 1)).unwrap().unwrap();
+        let change = |row: Customer, name| {
+            let country = Country::new("France").unwrap();
+            let changed = Event::ProfileChanged { user_id: ID, country, name: Some(name), email: None };
+            Customers.fold(&ID, Some(row), &recorded(changed, 2, 1)).unwrap().unwrap()
+        };
+        let grace = change(row.clone(), Personal::Clear(PersonName::new("Grace").unwrap()));
+        assert_eq!((grace.name.as_deref(), grace.email.as_deref()), (Some("Grace"), None));
+        let row = change(row, Personal::Erased);
         assert_eq!((row.name.as_deref(), row.email.as_deref(), row.country.as_str()), (None, None, "France"));
         assert_eq!((row.customer_number.as_deref(), row.revision), (Some("17850"), 1));
         let closed = recorded(Event::Deactivated { user_id: ID }, 3, 2);

@@ -4,7 +4,7 @@ use domain::ids::UserId;
 use domain::personal::Personal;
 use domain::user;
 use domain::value::{Country, PersonName};
-use engine::{DecodeFailure, Decoder};
+use engine::DecodeFailure;
 use event_store::{RecordedEvent, Revision, StreamId};
 use vault::Vault;
 
