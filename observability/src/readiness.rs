@@ -1,11 +1,13 @@
 //! Readiness: what must have happened before a process should get requests.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use tokio::sync::watch;
 
 /// What a process still waits for. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
-    waiting: Arc<Mutex<Vec<String>>>,
+    waiting: Arc<watch::Sender<Vec<String>>>,
 }
 
 /// One thing that must happen first. Dropping a latch does not open it: what failed stays not ready.
@@ -26,40 +28,43 @@ impl Readiness {
     #[must_use = "the process is not ready until the latch is opened"]
     pub fn latch(&self, name: impl Into<String>) -> Latch {
         let name = name.into();
-        self.lock().push(name.clone());
+        self.waiting.send_modify(|waiting| waiting.push(name.clone()));
         Latch { name, readiness: self.clone() }
     }
 
     /// Not ready any more, for good: the process is going to stop.
     pub fn stopping(&self) {
-        self.lock().push("the process is stopping".to_owned());
+        self.waiting.send_modify(|waiting| waiting.push("the process is stopping".to_owned()));
     }
 
     /// What is still waited for; nothing means ready.
     #[must_use]
     pub fn waiting_for(&self) -> Vec<String> {
-        self.lock().clone()
+        self.waiting.borrow().clone()
     }
 
     /// Whether every latch is open.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.lock().is_empty()
+        self.waiting.borrow().is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
-        // A list of names cannot be left half changed, so a panic elsewhere does no harm to it.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until every latch is open.
+    pub async fn ready(&self) {
+        let mut waiting = self.waiting.subscribe();
+        // It ends early only when all senders are gone, and this is one of them.
+        let _ = waiting.wait_for(Vec::is_empty).await;
     }
 }
 
 impl Latch {
     /// It has happened.
     pub fn open(self) {
-        let mut waiting = self.readiness.lock();
-        if let Some(at) = waiting.iter().position(|name| *name == self.name) {
-            waiting.remove(at);
-        }
+        self.readiness.waiting.send_modify(|waiting| {
+            if let Some(at) = waiting.iter().position(|name| *name == self.name) {
+                waiting.remove(at);
+            }
+        });
     }
 }
 
@@ -79,6 +84,20 @@ mod tests {
         assert!(readiness.is_ready());
         readiness.stopping();
         assert!(!readiness.is_ready());
+    }
+
+    #[tokio::test]
+    async fn waiting_ends_when_the_last_latch_opens() {
+        let readiness = Readiness::new();
+        let latch = readiness.latch("postgres");
+        let waiter = tokio::spawn({
+            let readiness = readiness.clone();
+            async move { readiness.ready().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiter.is_finished());
+        latch.open();
+        waiter.await.unwrap();
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(crate) fn provider(config: &TelemetryConfig<'_>) -> Result<Option<SdkTracerP
         .map_err(|error| TelemetryError::Traces(error.to_string()))?;
     let mut resource = Resource::builder().with_attributes([
         KeyValue::new("service.version", config.service_version.to_owned()),
-        KeyValue::new("service.instance.id", Uuid::new_v4().to_string()),
+        KeyValue::new("service.instance.id", Uuid::now_v7().to_string()),
     ]);
     if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
         resource = resource.with_service_name(config.service_name.to_owned());

@@ -59,9 +59,10 @@ impl Observed {
             (self.method, self.route.as_str(), self.id.as_str(), status.as_u16());
         macro_rules! request_event {
             ($level:ident) => {
-                tracing::$level!(method, route, status, duration_ms, request_id, position, "request")
+                tracing::$level!(parent: None, method, route, status, duration_ms, request_id, position, "request")
             };
         }
+        // Within the span, so that the line carries its trace; without the span's own fields, which it repeats.
         self.span.in_scope(|| match status {
             // Overload and a part that is away are said by the one who answers early, not by an operator's mistake.
             503 => request_event!(warn),
