@@ -4,7 +4,7 @@
 //! `esdb://<address>?tls=false`. The bytes on disk are described in FORMAT.md.
 
 mod filter;
-mod metrics;
+pub mod metrics;
 mod node;
 mod proto;
 mod rpc;

@@ -1,31 +1,79 @@
-//! Metrics of the node: what its storage writes and how long that takes.
+//! What this crate measures: what the log writes and how long that takes, what appends meet, who is subscribed.
 
 use std::time::Duration;
 
 use ::metrics::{counter, gauge, histogram};
+use observability::metric::{COUNT_BUCKETS, STORAGE_DURATION_BUCKETS};
+use observability::{MetricDef, MetricKind, MetricUnit};
+
+const APPEND_DURATION: &str = "headwater_node_append_duration_seconds";
+const WRITE_DURATION: &str = "headwater_node_log_write_duration_seconds";
+const SYNC_DURATION: &str = "headwater_node_log_sync_duration_seconds";
+const GROUP_APPENDS: &str = "headwater_node_log_group_appends";
+const EVENTS: &str = "headwater_node_log_events_total";
+const WRITTEN_BYTES: &str = "headwater_node_log_written_bytes_total";
+const POSITION: &str = "headwater_node_log_position";
+const FAILED: &str = "headwater_node_log_failed";
+const SUBSCRIPTIONS: &str = "headwater_node_subscriptions";
+
+const fn histogram_of(name: &'static str, unit: MetricUnit, help: &'static str) -> MetricDef {
+    let buckets = match unit {
+        MetricUnit::Seconds => STORAGE_DURATION_BUCKETS,
+        _ => COUNT_BUCKETS,
+    };
+    MetricDef { name, kind: MetricKind::Histogram, unit, help, labels: &[], buckets }
+}
+
+const fn counter_of(name: &'static str, unit: MetricUnit, help: &'static str) -> MetricDef {
+    MetricDef { name, kind: MetricKind::Counter, unit, help, labels: &[], buckets: &[] }
+}
+
+const fn gauge_of(name: &'static str, help: &'static str) -> MetricDef {
+    let (kind, unit) = (MetricKind::Gauge, MetricUnit::Count);
+    MetricDef { name, kind, unit, help, labels: &[], buckets: &[] }
+}
+
+/// Every metric of this crate.
+pub const CATALOGUE: &[MetricDef] = &[
+    MetricDef {
+        labels: &["outcome"],
+        ..histogram_of(APPEND_DURATION, MetricUnit::Seconds, "Time from an append's first byte to its answer")
+    },
+    histogram_of(WRITE_DURATION, MetricUnit::Seconds, "Time to write a group of appends, without its sync"),
+    histogram_of(SYNC_DURATION, MetricUnit::Seconds, "Time to sync a group of appends"),
+    histogram_of(GROUP_APPENDS, MetricUnit::Count, "Appends that shared a sync"),
+    counter_of(EVENTS, MetricUnit::Count, "Events written to the log"),
+    counter_of(WRITTEN_BYTES, MetricUnit::Bytes, "Bytes written to the log"),
+    gauge_of(POSITION, "Position of the newest event"),
+    gauge_of(FAILED, "1 when the log takes no more appends after a failure"),
+    MetricDef {
+        labels: &["kind"],
+        ..gauge_of(SUBSCRIPTIONS, "Subscriptions to a stream or to everything that are open")
+    },
+];
 
 /// A group was written and synced.
 pub(crate) fn group_written(appends: usize, events: usize, bytes: usize, write: Duration, sync: Duration) {
-    histogram!("node_log_write_duration_seconds").record(write.as_secs_f64());
-    histogram!("node_log_sync_duration_seconds").record(sync.as_secs_f64());
-    histogram!("node_log_group_appends").record(appends as f64);
-    counter!("node_log_events_total").increment(events as u64);
-    counter!("node_log_written_bytes_total").increment(bytes as u64);
+    histogram!(WRITE_DURATION).record(write.as_secs_f64());
+    histogram!(SYNC_DURATION).record(sync.as_secs_f64());
+    histogram!(GROUP_APPENDS).record(appends as f64);
+    counter!(EVENTS).increment(events as u64);
+    counter!(WRITTEN_BYTES).increment(bytes as u64);
 }
 
 /// How far the log reaches.
 pub(crate) fn head(position: u64) {
-    gauge!("node_log_position").set(position as f64);
+    gauge!(POSITION).set(position as f64);
 }
 
 /// Whether the log stopped taking appends after a failure.
 pub(crate) fn writer_failed(failed: bool) {
-    gauge!("node_log_failed").set(if failed { 1.0 } else { 0.0 });
+    gauge!(FAILED).set(if failed { 1.0 } else { 0.0 });
 }
 
 /// An append was answered.
 pub(crate) fn append_answered(outcome: &'static str, duration: Duration) {
-    histogram!("node_append_duration_seconds", "outcome" => outcome).record(duration.as_secs_f64());
+    histogram!(APPEND_DURATION, "outcome" => outcome).record(duration.as_secs_f64());
 }
 
 /// Counts a subscription as long as it lives.
@@ -35,13 +83,21 @@ pub(crate) struct SubscriptionCount(&'static str);
 impl SubscriptionCount {
     /// A subscription to a `stream` or to `all`.
     pub(crate) fn new(kind: &'static str) -> Self {
-        gauge!("node_subscriptions", "kind" => kind).increment(1.0);
+        gauge!(SUBSCRIPTIONS, "kind" => kind).increment(1.0);
         Self(kind)
     }
 }
 
 impl Drop for SubscriptionCount {
     fn drop(&mut self) {
-        gauge!("node_subscriptions", "kind" => self.0).decrement(1.0);
+        gauge!(SUBSCRIPTIONS, "kind" => self.0).decrement(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_catalogue_keeps_to_the_rules() {
+        observability::metric::check(&[super::CATALOGUE]).expect("a good catalogue");
     }
 }

@@ -23,8 +23,9 @@ use crate::storage::{AppendRequest, Expected, Pending, ProposedEvent, Revision, 
 
 /// Appends of one call that wait for their answer; the call is not read further until one is given.
 const MAX_UNANSWERED: usize = 4096;
-/// Appends of one call of which only a part has come in.
+/// Appends of one call of which only a part has come in, and their bytes.
 const MAX_INCOMPLETE: usize = 1024;
+const MAX_INCOMPLETE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// What the reading half hands to the answering half.
 enum Step {
@@ -113,7 +114,10 @@ impl Session {
             let step = tokio::select! {
                 () = self.steps.closed() => return,
                 () = stop.cancelled() => Err(refuse::stopping()),
-                () = expiry => Ok(self.expire().await),
+                () = expiry => {
+                    self.expire().await;
+                    Ok(())
+                }
                 message = messages.message() => match message {
                     Ok(Some(message)) => self.take(message).await,
                     Ok(None) => return,
@@ -135,6 +139,7 @@ impl Session {
             if append.deadline <= now && !append.is_answered {
                 append.is_answered = true;
                 append.events = Vec::new();
+                append.size = 0;
                 let timeout = Step::Answer(append.asked.clone(), Settled::Now(Refusal::Timeout));
                 let _ = self.steps.send(timeout).await;
             }
@@ -153,7 +158,8 @@ impl Session {
         };
         append.add(proposed_messages, self.limit);
         if !is_final {
-            if self.incomplete.len() >= MAX_INCOMPLETE {
+            let bytes: u64 = self.incomplete.values().map(|append| append.size).sum();
+            if self.incomplete.len() >= MAX_INCOMPLETE || bytes + append.size > MAX_INCOMPLETE_BYTES {
                 return Err(Status::resource_exhausted("too many incomplete appends on one call"));
             }
             self.incomplete.insert(correlation, append);
@@ -214,6 +220,7 @@ impl Incomplete {
             }
             if self.size > limit {
                 self.events = Vec::new();
+                self.size = 0;
                 self.refusal = Some(Refusal::TooLarge);
             }
         }

@@ -13,6 +13,8 @@ use super::disk::{Disk, DiskFile};
 use super::record::{self, FOOT_BYTES, HEAD_BYTES, NotARecord, Record};
 use super::segment::Segment;
 
+/// Looking for a boundary from the beginning of a segment takes at least this much at a time.
+const SEARCH_BLOCK_BYTES: u64 = 256 * 1024;
 /// Open files of segments that are kept; when more are needed all are closed first.
 const MAX_OPEN_FILES: usize = 128;
 
@@ -179,6 +181,7 @@ impl<'a> LogReader<'a> {
         if self.try_record(position)?.is_ok() {
             return Ok(position);
         }
+        self.block_bytes = self.block_bytes.max(SEARCH_BLOCK_BYTES);
         let mut at = segment.first();
         while at < position {
             at = self.record(at)?.end;

@@ -188,6 +188,9 @@ fn page(
     from: u64,
     max_bytes: usize,
 ) -> Result<StreamPage, StorageError> {
+    if positions.is_empty() && (visible.first..=visible.last).contains(&from) {
+        return Err(StorageError::Index(format!("revision {from} of stream {stream} is missing")));
+    }
     let mut reader = LogReader::new(&shared.log, STREAM_BLOCK_BYTES);
     let mut records = Vec::with_capacity(positions.len());
     let mut next = Some(from);

@@ -4,6 +4,7 @@
 //! carried it, and a write begins only after all before it was synced; so a hole that is followed by a record of a
 //! *later* write is damage, and anything else after the last whole append is an interrupted write, never acknowledged.
 
+use std::any::Any;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
@@ -28,10 +29,13 @@ use super::segment::{self, SEGMENT_HEADER_BYTES, Segment};
 use super::store::{Head, StorageConfig};
 use super::writer::{Shared, Writer};
 use super::{Boundary, StorageError, StreamKey};
+use crate::metrics;
 
 const LOCK_FILE: &str = "lock";
 const MARKER_FILE: &str = "format.json";
 const UNFINISHED_MARKER_FILE: &str = "format.json.new";
+/// What may lie in a directory in which a log is begun; the last is what a fresh file system has.
+const EMPTY_DIR_FILES: [&str; 3] = [LOCK_FILE, UNFINISHED_MARKER_FILE, "lost+found"];
 const INDEX_FILE: &str = "index.redb";
 const LOG_DIR: &str = "log";
 const FORMAT: &str = "headwater-event-log 1";
@@ -59,19 +63,12 @@ pub(crate) fn open(
 ) -> Result<(Writer, watch::Receiver<Head>, Option<Dropped>), StorageError> {
     let dir = &config.data_dir;
     disk.create_dir(dir).map_err(|error| StorageError::io("create", dir, error))?;
-    let found = disk.list(dir).map_err(|error| StorageError::io("list", dir, error))?;
-    let is_ours = found.iter().any(|name| name == MARKER_FILE);
-    if !is_ours && found.iter().any(|name| name != LOCK_FILE && name != UNFINISHED_MARKER_FILE) {
-        return Err(StorageError::ForeignDirectory(dir.clone()));
-    }
-    let lock_path = dir.join(LOCK_FILE);
-    let lock = disk.lock(&lock_path).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => StorageError::InUse(dir.clone()),
-        _ => StorageError::io("lock", &lock_path, error),
-    })?;
-    let store = if is_ours { read_marker(&*disk, dir)? } else { write_marker(&*disk, dir)? };
+    let lock = take(&*disk, dir)?;
+    let store = if is_ours(&*disk, dir)? { read_marker(&*disk, dir)? } else { write_marker(&*disk, dir)? };
     let log_dir = dir.join(LOG_DIR);
-    disk.create_dir(&log_dir).map_err(|error| StorageError::io("create", &log_dir, error))?;
+    disk.create_dir(&log_dir)
+        .and_then(|()| disk.sync_dir(dir))
+        .map_err(|error| StorageError::io("create", &log_dir, error))?;
     let (index, rebuild_reason) = Index::open(&*disk, &dir.join(INDEX_FILE), store)?;
     if let Some(reason) = rebuild_reason {
         warn!(%reason, "the index cannot be used and is built again from the log");
@@ -92,13 +89,33 @@ pub(crate) fn open(
     assemble(config, log, index, replayed, lock)
 }
 
+/// Takes the lock of a directory that is ours or empty, and leaves any other one untouched.
+fn take(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Any + Send + Sync>, StorageError> {
+    is_ours(disk, dir)?;
+    let path = dir.join(LOCK_FILE);
+    disk.lock(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => StorageError::InUse(dir.to_owned()),
+        _ => StorageError::io("lock", &path, error),
+    })
+}
+
+/// Whether a directory holds a log, or could begin one.
+fn is_ours(disk: &dyn Disk, dir: &Path) -> Result<bool, StorageError> {
+    let found = disk.list(dir).map_err(|error| StorageError::io("list", dir, error))?;
+    let has_marker = found.iter().any(|name| name == MARKER_FILE);
+    if !has_marker && found.iter().any(|name| !EMPTY_DIR_FILES.contains(&name.as_str())) {
+        return Err(StorageError::ForeignDirectory(dir.to_owned()));
+    }
+    Ok(has_marker)
+}
+
 /// Puts writer, readers and threads together over a log whose end is known.
 fn assemble(
     config: &StorageConfig,
     log: Log,
     index: Index,
     replayed: Replayed,
-    lock: Box<dyn std::any::Any + Send + Sync>,
+    lock: Box<dyn Any + Send + Sync>,
 ) -> Result<(Writer, watch::Receiver<Head>, Option<Dropped>), StorageError> {
     let Replayed { log_end, tail, active, prepared, dropped, flushed_end } = replayed;
     let file = log.file(&active)?;
@@ -110,6 +127,8 @@ fn assemble(
     let last = last.map_or(LogPosition::START, |record| record.position);
     let (index, tail) = (Arc::new(index), Arc::new(RwLock::new(tail)));
     let flusher = Flusher::start(Arc::clone(&index), Arc::clone(&tail), flushed_end)?;
+    metrics::head(last.0);
+    metrics::writer_failed(false);
     let (head, head_receiver) = watch::channel(Head { end: Boundary(log_end), last });
     info!(dir = %config.data_dir.display(), format = FORMAT, position = %last, "the log is open");
     let writer = Writer {

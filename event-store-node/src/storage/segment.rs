@@ -12,7 +12,7 @@ use super::disk::{Disk, DiskFile};
 /// What a segment keeps for its header; the first record comes after it, so no position is 0.
 pub(crate) const SEGMENT_HEADER_BYTES: u64 = 4096;
 /// Zeros are written in pieces of this size, each synced, so that a lot of them never stands before a writer's sync.
-const FILL_BYTES: usize = 1024 * 1024;
+const FILL_BYTES: usize = 8 * 1024 * 1024;
 const MAGIC: [u8; 8] = *b"HWEVLOG1";
 const HEADER_FIELD_BYTES: usize = 8 + 8 + 8 + 16;
 const SUFFIX: &str = ".log";
@@ -63,7 +63,7 @@ pub(crate) fn create(
     let failed = |error| StorageError::io("create the segment", &path, error);
     let unfinished = path.with_extension(&UNFINISHED_SUFFIX[1..]);
     let file = disk.create(&unfinished).map_err(failed)?;
-    let zeros = vec![0; FILL_BYTES];
+    let zeros = vec![0; FILL_BYTES.min(segment.size as usize)];
     let mut at = 0;
     while at < segment.size {
         let length = (segment.size - at).min(FILL_BYTES as u64);

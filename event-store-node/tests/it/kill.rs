@@ -32,12 +32,11 @@ fn what_a_killed_process_acknowledged_is_there_when_the_log_is_opened_again() {
             .stdout(Stdio::piped())
             .spawn()
             .expect("a child");
-        let mut lines =
-            BufReader::new(child.stdout.take().expect("its output")).lines().map_while(Result::ok);
+        let lines = BufReader::new(child.stdout.take().expect("its output")).lines().map_while(Result::ok);
         let mut seen = 0;
         let mut killed = false;
         // After the kill the pipe still holds what was said before it.
-        while let Some(line) = lines.next() {
+        for line in lines {
             let mut words = line.split(' ');
             if words.next() == Some("ack")
                 && let (Some(stream), Some(revision)) = (words.next(), words.next())
