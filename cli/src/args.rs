@@ -1,0 +1,172 @@
+//! The command line: what each command is for and which flags it takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Setting;
+
+/// An event-sourced shop backend: REST commands in, GraphQL queries out, an event log in between.
+///
+/// `headwater up` starts everything on this machine, with a database and an event log of its own; no other service
+/// is needed. Every setting can be a flag, an environment variable or a line of a TOML file; `headwater config` shows
+/// what is in force and where it comes from.
+#[derive(Debug, Parser)]
+#[command(name = "headwater", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the whole system in one process; Ctrl-C stops it, and all data is there at the next start
+    Up(AllFlags),
+    /// Start one role, to run it as a process of its own
+    #[command(subcommand)]
+    Serve(Role),
+    /// Show how far each projection is behind the event log
+    Lag(ReportFlags),
+    /// Drop everything derived from the event log; it is built again at the next start
+    ///
+    /// Nothing of the log is touched. Needed when the log was replaced or restored from an older copy. Stop
+    /// `headwater up` and `headwater serve projections` first.
+    ResetViews(StorageFlags),
+    /// Show every setting in force and where it comes from, with passwords masked
+    Config(ConfigFlags),
+}
+
+/// One part of the system.
+#[derive(Debug, Subcommand)]
+pub enum Role {
+    /// The REST API: takes commands and appends events
+    Commands(AllFlags),
+    /// The projection workers: fold events into the database's views
+    Projections(AllFlags),
+    /// The GraphQL API: answers from the views
+    Queries(AllFlags),
+    /// The event log: a node that EventStoreDB clients connect to
+    Node(AllFlags),
+}
+
+/// Where the data is, and how to log.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StorageFlags {
+    /// Where all data is kept [env: HEADWATER_DATA_DIR] [default: /var/lib/headwater for root, else
+    /// headwater in the XDG data directory]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub data_dir: Option<String>,
+    /// A TOML file with settings [env: HEADWATER_CONFIG] [default: headwater.toml in the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// A PostgreSQL database to use instead of a private one [env: DATABASE_URL]
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// How log lines look, text or json [env: HEADWATER_LOG_FORMAT] [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+    /// What is logged, such as info or warn,engine=debug [env: RUST_LOG] [default: info, libraries warn]
+    #[arg(long, value_name = "FILTER")]
+    pub log_filter: Option<String>,
+}
+
+/// Where to listen, and which log to use.
+#[derive(Debug, Clone, Default, Args)]
+pub struct NetworkFlags {
+    /// Address of REST and GraphQL [env: HEADWATER_LISTEN] [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Address of the event log's node [env: HEADWATER_NODE_LISTEN] [default: 127.0.0.1:2113]
+    #[arg(long, value_name = "ADDRESS")]
+    pub node_listen: Option<String>,
+    /// Address of metrics, health and log level [env: HEADWATER_ADMIN_LISTEN] [default: 127.0.0.1:9464]
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin_listen: Option<String>,
+    /// Listen on addresses that other machines reach, though nobody has to log in
+    /// [env: HEADWATER_ALLOW_UNAUTHENTICATED_NETWORK]
+    #[arg(long)]
+    pub allow_unauthenticated_network: bool,
+    /// An EventStoreDB or KurrentDB to use instead of the node of our own, such as esdb://host:2113?tls=false
+    /// [env: HEADWATER_EVENTSTORE]
+    #[arg(long, value_name = "URL")]
+    pub eventstore: Option<String>,
+}
+
+/// Every setting.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AllFlags {
+    /// Where the data is, and how to log.
+    #[command(flatten)]
+    pub storage: StorageFlags,
+    /// Where to listen, and which log to use.
+    #[command(flatten)]
+    pub network: NetworkFlags,
+}
+
+/// For `lag`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ReportFlags {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where the data is, and how to log.
+    #[command(flatten)]
+    pub storage: StorageFlags,
+}
+
+/// For `config`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConfigFlags {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Every setting.
+    #[command(flatten)]
+    pub all: AllFlags,
+}
+
+/// What the command line gives: the settings, and the file to read the others from.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// `--config`.
+    pub file: Option<PathBuf>,
+    /// Settings with their texts.
+    pub settings: Vec<(Setting, String)>,
+}
+
+impl From<StorageFlags> for Given {
+    fn from(flags: StorageFlags) -> Self {
+        let settings = [
+            (Setting::DataDir, flags.data_dir),
+            (Setting::DatabaseUrl, flags.database_url),
+            (Setting::LogFormat, flags.log_format),
+            (Setting::LogFilter, flags.log_filter),
+        ];
+        Self { file: flags.config, settings: present(settings) }
+    }
+}
+
+impl From<AllFlags> for Given {
+    fn from(flags: AllFlags) -> Self {
+        let network = flags.network;
+        let settings = [
+            (Setting::Listen, network.listen),
+            (Setting::NodeListen, network.node_listen),
+            (Setting::AdminListen, network.admin_listen),
+            (
+                Setting::AllowUnauthenticatedNetwork,
+                network.allow_unauthenticated_network.then(|| "true".to_owned()),
+            ),
+            (Setting::EventStore, network.eventstore),
+        ];
+        let mut given = Self::from(flags.storage);
+        given.settings.extend(present(settings));
+        given
+    }
+}
+
+fn present(settings: impl IntoIterator<Item = (Setting, Option<String>)>) -> Vec<(Setting, String)> {
+    settings.into_iter().filter_map(|(setting, text)| Some((setting, text?))).collect()
+}

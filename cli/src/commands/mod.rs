@@ -1,0 +1,47 @@
+//! One file a command.
+
+mod config;
+mod lag;
+mod reset_views;
+mod serve;
+mod up;
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::args::{Cli, Command, Given};
+use crate::config::{Config, Environment, resolve};
+use crate::failure::Failure;
+
+/// How long what still runs in the background may take once a command is done.
+const BACKGROUND_END: Duration = Duration::from_secs(1);
+
+/// Carries out what the command line asks for.
+///
+/// # Errors
+/// Whatever keeps the command from its good end.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Up(flags) => block_on(up::run(&resolved(flags)?)),
+        Command::Serve(role) => {
+            let (role, flags) = serve::split(role);
+            block_on(serve::run(role, &resolved(flags)?))
+        }
+        Command::Lag(flags) => block_on(lag::run(&resolved(flags.storage)?, flags.json)),
+        Command::ResetViews(flags) => block_on(reset_views::run(&resolved(flags)?)),
+        Command::Config(flags) => config::run(&resolved(flags.all)?, flags.json),
+    }
+}
+
+fn resolved(flags: impl Into<Given>) -> Result<Config, Failure> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let is_root = rustix::process::geteuid().is_root();
+    resolve(&flags.into(), &Environment { variable: &variable, is_root })
+}
+
+fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::of(&error))?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_timeout(BACKGROUND_END);
+    outcome
+}

@@ -1,0 +1,75 @@
+//! `headwater up`: every role in one process, with a private database and a log of its own.
+
+use std::time::{Duration, Instant};
+
+use observability::Readiness;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::config::{Config, Setting, node_url};
+use crate::data_dir::DataDir;
+use crate::failure::Failure;
+use crate::listeners;
+use crate::roles;
+use crate::shutdown::Parts;
+use crate::welcome::Welcome;
+
+/// How often people are told what a long start waits for.
+const PROGRESS: Duration = Duration::from_secs(5);
+
+/// Runs until it is asked to stop.
+///
+/// # Errors
+/// What kept it from starting, or the part that failed.
+pub async fn run(config: &Config) -> Result<(), Failure> {
+    let began = Instant::now();
+    let data = DataDir::open(&config.data_dir)?;
+    let _lock = data.lock()?;
+    roles::process(config, "headwater", async |parts, readiness| {
+        let public = listeners::bind(Setting::Listen, config.listen).await?;
+        let node = match &config.eventstore {
+            Some(_) => None,
+            None => Some(roles::node::start(parts, &data, config.node_listen).await?),
+        };
+        let log_url = node.map_or_else(|| config.eventstore_url(), node_url);
+        let database_url = match &config.database_url {
+            Some(url) => url.clone(),
+            None => roles::postgres::start(parts, &data).await?,
+        };
+        let vault = roles::open_vault(&data)?;
+        let store = roles::connect_to_log(&log_url, readiness)?;
+        roles::projections::start(parts, store.clone(), vault.clone(), &database_url, readiness).await?;
+        let routes = roles::commands::routes(store, vault).merge(roles::queries::routes(&database_url)?);
+        roles::serve_public(parts, public, routes);
+        let welcome = Welcome {
+            data_dir: data.path().to_owned(),
+            public: config.listen,
+            admin: config.admin_listen,
+            log_url,
+            database_url,
+        };
+        announce(parts, readiness.clone(), began, welcome);
+        Ok(())
+    })
+    .await
+}
+
+/// Prints the addresses once everything is there, and until then now and again what is missing.
+fn announce(parts: &mut Parts, readiness: Readiness, began: Instant, welcome: Welcome) {
+    parts.start("the welcome", |stop| async move {
+        let mut progress = interval(PROGRESS);
+        progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        progress.tick().await;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = readiness.ready() => break,
+                _ = progress.tick() => {
+                    tracing::info!(waiting_for = readiness.waiting_for().join(", "), "still starting");
+                }
+            }
+        }
+        welcome.print(began.elapsed());
+        stop.cancelled().await;
+        Ok(())
+    });
+}

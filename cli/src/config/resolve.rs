@@ -1,0 +1,187 @@
+//! From what was given to what is in force.
+
+use std::path::{Path, PathBuf};
+
+use observability::{DEFAULT_LOG_FILTER, LogFormat};
+
+use super::setting::{InForce, Setting, Source};
+use super::{Config, address, file};
+use crate::args::Given;
+use crate::failure::Failure;
+
+const CONFIG_VARIABLE: &str = "HEADWATER_CONFIG";
+const FILE_IN_DATA_DIR: &str = "headwater.toml";
+
+/// What the process finds around it.
+pub struct Environment<'a> {
+    /// Looks a variable up.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether the user is root.
+    pub is_root: bool,
+}
+
+impl Environment<'_> {
+    /// A variable that is set to something.
+    fn get(&self, name: &str) -> Option<String> {
+        (self.variable)(name).filter(|value| !value.is_empty())
+    }
+}
+
+/// Works out the configuration in force.
+///
+/// # Errors
+/// A setting cannot be read or is not allowed, or the file that was asked for is not there.
+pub fn resolve(given: &Given, environment: &Environment<'_>) -> Result<Config, Failure> {
+    let sources = Sources::find(given, environment)?;
+    let in_force = Setting::ALL
+        .into_iter()
+        .map(|setting| match sources.value(setting) {
+            Some((value, source)) => Ok(InForce { setting, value: Some(value), source }),
+            None => Ok(InForce { setting, value: default(setting, environment)?, source: Source::Default }),
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
+    checked(in_force)
+}
+
+/// Everything that may say something about a setting, strongest first.
+struct Sources<'a> {
+    given: &'a Given,
+    environment: &'a Environment<'a>,
+    file: Option<(PathBuf, Vec<(Setting, String)>)>,
+}
+
+impl<'a> Sources<'a> {
+    fn find(given: &'a Given, environment: &'a Environment<'a>) -> Result<Self, Failure> {
+        let mut sources = Self { given, environment, file: None };
+        let named = given.file.clone().or_else(|| environment.get(CONFIG_VARIABLE).map(PathBuf::from));
+        sources.file = match named {
+            Some(path) => Some(read_named(path)?),
+            None => {
+                let data_dir = match sources.value(Setting::DataDir) {
+                    Some((value, _)) => Some(value),
+                    None => default(Setting::DataDir, environment)?,
+                };
+                data_dir.map(|dir| read_in_data_dir(Path::new(&dir))).transpose()?.flatten()
+            }
+        };
+        Ok(sources)
+    }
+
+    fn value(&self, setting: Setting) -> Option<(String, Source)> {
+        let of = |settings: &[(Setting, String)]| {
+            settings.iter().find(|(found, _)| *found == setting).map(|(_, value)| value.clone())
+        };
+        let flag = || of(&self.given.settings).map(|value| (value, Source::Flag(setting)));
+        let variable =
+            || self.environment.get(setting.variable()).map(|value| (value, Source::Environment(setting)));
+        let file = || {
+            let (path, settings) = self.file.as_ref()?;
+            Some((of(settings)?, Source::File(path.clone())))
+        };
+        flag().or_else(variable).or_else(file)
+    }
+}
+
+/// A file and what it sets.
+type FileSettings = (PathBuf, Vec<(Setting, String)>);
+
+fn read_named(path: PathBuf) -> Result<FileSettings, Failure> {
+    match file::read(&path)? {
+        Some(settings) => Ok((path, settings)),
+        None => Err(Failure::usage(format!("there is no configuration file {}", path.display()))
+            .hint(format!("correct --config or {CONFIG_VARIABLE}"))),
+    }
+}
+
+fn read_in_data_dir(dir: &Path) -> Result<Option<FileSettings>, Failure> {
+    let path = dir.join(FILE_IN_DATA_DIR);
+    let Some(settings) = file::read(&path)? else { return Ok(None) };
+    if settings.iter().any(|(setting, _)| *setting == Setting::DataDir) {
+        return Err(Failure::usage(format!("{} cannot move the data directory it is in", path.display()))
+            .hint("give data-dir as a flag, or in a file named by --config"));
+    }
+    Ok(Some((path, settings)))
+}
+
+fn default(setting: Setting, environment: &Environment<'_>) -> Result<Option<String>, Failure> {
+    let text = match setting {
+        Setting::DataDir => return default_data_dir(environment).map(Some),
+        Setting::DatabaseUrl | Setting::EventStore => return Ok(None),
+        Setting::Listen => "127.0.0.1:8080",
+        Setting::NodeListen => "127.0.0.1:2113",
+        Setting::AdminListen => "127.0.0.1:9464",
+        Setting::AllowUnauthenticatedNetwork => "false",
+        Setting::LogFormat => "text",
+        Setting::LogFilter => DEFAULT_LOG_FILTER,
+    };
+    Ok(Some(text.to_owned()))
+}
+
+fn default_data_dir(environment: &Environment<'_>) -> Result<String, Failure> {
+    if environment.is_root {
+        return Ok("/var/lib/headwater".to_owned());
+    }
+    // The XDG specification: a relative path in the variable is to be ignored.
+    let absolute =
+        |variable: &str| environment.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
+    base.map(|base| base.join("headwater").to_string_lossy().into_owned()).ok_or_else(|| {
+        Failure::usage("there is no home directory to keep the data in")
+            .hint("choose one: --data-dir DIRECTORY")
+    })
+}
+
+/// Reads every value as what it has to be.
+fn checked(in_force: Vec<InForce>) -> Result<Config, Failure> {
+    let of = |setting: Setting| {
+        in_force
+            .iter()
+            .find(|found| found.setting == setting)
+            .ok_or_else(|| Failure::usage(format!("the setting {} is missing", setting.name())))
+    };
+    let text = |setting: Setting| Ok::<_, Failure>(of(setting)?.value.clone());
+    let allowed = boolean(of(Setting::AllowUnauthenticatedNetwork)?)?;
+    let listen = |setting: Setting| {
+        let found = of(setting)?;
+        let address = address::parse(found)?;
+        address::check_reach(found, address, allowed)?;
+        Ok::<_, Failure>(address)
+    };
+    let data_dir = PathBuf::from(text(Setting::DataDir)?.unwrap_or_default());
+    Ok(Config {
+        data_dir: std::path::absolute(&data_dir)
+            .map_err(|error| Failure::usage(format!("--data-dir {}: {error}", data_dir.display())))?,
+        listen: listen(Setting::Listen)?,
+        node_listen: listen(Setting::NodeListen)?,
+        admin_listen: listen(Setting::AdminListen)?,
+        database_url: text(Setting::DatabaseUrl)?,
+        eventstore: text(Setting::EventStore)?,
+        log_format: log_format(of(Setting::LogFormat)?)?,
+        log_filter: text(Setting::LogFilter)?.unwrap_or_default(),
+        in_force,
+    })
+}
+
+fn boolean(in_force: &InForce) -> Result<bool, Failure> {
+    match in_force.value.as_deref() {
+        Some("true" | "1" | "yes") => Ok(true),
+        Some("false" | "0" | "no") => Ok(false),
+        other => Err(Failure::usage(format!(
+            "{} must be true or false, not {:?}",
+            address::named(in_force),
+            other.unwrap_or_default()
+        ))),
+    }
+}
+
+fn log_format(in_force: &InForce) -> Result<LogFormat, Failure> {
+    match in_force.value.as_deref() {
+        Some("text") => Ok(LogFormat::Text),
+        Some("json") => Ok(LogFormat::Json),
+        other => Err(Failure::usage(format!(
+            "{} must be text or json, not {:?}",
+            address::named(in_force),
+            other.unwrap_or_default()
+        ))),
+    }
+}

@@ -1,0 +1,115 @@
+//! The settings by name.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// One setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// Where all data is kept.
+    DataDir,
+    /// REST and GraphQL.
+    Listen,
+    /// The node of the event log.
+    NodeListen,
+    /// Metrics, health and log level.
+    AdminListen,
+    /// Whether other addresses than loopback may be listened on.
+    AllowUnauthenticatedNetwork,
+    /// A database instead of a private one.
+    DatabaseUrl,
+    /// A log instead of a node of our own.
+    EventStore,
+    /// How log lines look.
+    LogFormat,
+    /// What is logged.
+    LogFilter,
+}
+
+impl Setting {
+    /// Every setting, in the order they are shown.
+    pub const ALL: [Setting; 9] = [
+        Setting::DataDir,
+        Setting::Listen,
+        Setting::NodeListen,
+        Setting::AdminListen,
+        Setting::AllowUnauthenticatedNetwork,
+        Setting::DatabaseUrl,
+        Setting::EventStore,
+        Setting::LogFormat,
+        Setting::LogFilter,
+    ];
+
+    /// The name of the flag without its dashes, and the key in the file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Setting::DataDir => "data-dir",
+            Setting::Listen => "listen",
+            Setting::NodeListen => "node-listen",
+            Setting::AdminListen => "admin-listen",
+            Setting::AllowUnauthenticatedNetwork => "allow-unauthenticated-network",
+            Setting::DatabaseUrl => "database-url",
+            Setting::EventStore => "eventstore",
+            Setting::LogFormat => "log-format",
+            Setting::LogFilter => "log-filter",
+        }
+    }
+
+    /// The environment variable.
+    #[must_use]
+    pub const fn variable(self) -> &'static str {
+        match self {
+            Setting::DataDir => "HEADWATER_DATA_DIR",
+            Setting::Listen => "HEADWATER_LISTEN",
+            Setting::NodeListen => "HEADWATER_NODE_LISTEN",
+            Setting::AdminListen => "HEADWATER_ADMIN_LISTEN",
+            Setting::AllowUnauthenticatedNetwork => "HEADWATER_ALLOW_UNAUTHENTICATED_NETWORK",
+            Setting::DatabaseUrl => "DATABASE_URL",
+            Setting::EventStore => "HEADWATER_EVENTSTORE",
+            Setting::LogFormat => "HEADWATER_LOG_FORMAT",
+            Setting::LogFilter => "RUST_LOG",
+        }
+    }
+
+    /// The setting that a key of the file names.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|setting| setting.name() == name)
+    }
+}
+
+/// Where the value of a setting comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The command line.
+    Flag(Setting),
+    /// A variable.
+    Environment(Setting),
+    /// A configuration file.
+    File(PathBuf),
+    /// Nobody gave one.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Flag(setting) => write!(f, "flag --{}", setting.name()),
+            Source::Environment(setting) => write!(f, "environment {}", setting.variable()),
+            Source::File(path) => write!(f, "file {}", path.display()),
+            Source::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A setting with its value as text. The text may hold a password: show it by [`super::masked`] only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InForce {
+    /// Which.
+    pub setting: Setting,
+    /// Its value; `None` when there is none and none is needed.
+    pub value: Option<String>,
+    /// Where the value comes from.
+    pub source: Source,
+}

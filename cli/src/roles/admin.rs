@@ -1,0 +1,16 @@
+//! Metrics, health and log level of the process, for operators.
+
+use observability::admin::{self, AdminState};
+use observability::{Readiness, Telemetry};
+use tokio::net::TcpListener;
+
+use crate::failure::Failure;
+use crate::shutdown::Parts;
+
+/// Started first and stopped last, so that it tells of everything in between.
+pub fn start(parts: &mut Parts, listener: TcpListener, telemetry: &Telemetry, readiness: &Readiness) {
+    let state = AdminState::new(telemetry, readiness.clone());
+    parts.start("the admin server", |stop| async move {
+        admin::serve(listener, state, stop).await.map_err(|error| Failure::of(&error))
+    });
+}

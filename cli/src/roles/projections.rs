@@ -1,0 +1,43 @@
+//! The projection workers: from the log into the database.
+
+use engine::Engine;
+use event_store::EventStore;
+use observability::Readiness;
+use vault::Vault;
+
+use crate::failure::Failure;
+use crate::shutdown::Parts;
+
+/// Connections for the workers: each holds one for its lock and takes one for its batch.
+const CONNECTIONS: usize = 8;
+
+/// Brings the tables up to date and starts the workers. Readiness waits until each projection has reached the head
+/// that the log had at the start.
+///
+/// # Errors
+/// The database cannot be reached or its tables not be brought up to date.
+pub async fn start(
+    parts: &mut Parts,
+    store: EventStore,
+    vault: Vault,
+    database_url: &str,
+    readiness: &Readiness,
+) -> Result<(), Failure> {
+    let pool = read_model::pool(database_url, CONNECTIONS).map_err(|error| Failure::of(&error))?;
+    read_model::migrate(&pool).await.map_err(|error| Failure::of(&error))?;
+    engine::migrate(&pool).await.map_err(|error| Failure::of(&error))?;
+    let engine = Engine::new(projections::all(), store, pool, projections::decoder(vault))
+        .map_err(|error| Failure::of(&error))?;
+    for mut projection in engine.readiness() {
+        let latch = readiness.latch(format!("projection {}", projection.projection()));
+        tokio::spawn(async move {
+            if projection.reached().await {
+                latch.open();
+            }
+        });
+    }
+    parts.start("the projections", |stop| async move {
+        engine.run(stop).await.map_err(|error| Failure::of(&error))
+    });
+    Ok(())
+}

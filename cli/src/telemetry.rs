@@ -1,0 +1,44 @@
+//! Telemetry of a process: everything that its crates measure, logged as configured.
+
+use observability::{MetricDef, Telemetry, TelemetryConfig};
+
+use crate::config::{Config, Setting};
+use crate::failure::Failure;
+
+/// The metrics of every crate in the binary, whichever roles run.
+pub const CATALOGUES: &[&[MetricDef]] = &[
+    event_store::metrics::CATALOGUE,
+    command_side::metrics::CATALOGUE,
+    engine::metrics::CATALOGUE,
+    event_store_node::metrics::CATALOGUE,
+    query_side::metrics::CATALOGUE,
+];
+
+/// Starts it, under the name of the role.
+///
+/// # Errors
+/// The log filter is not valid, or the trace exporter that the environment asks for cannot be built.
+pub fn start(config: &Config, service_name: &str) -> Result<Telemetry, Failure> {
+    let telemetry = TelemetryConfig {
+        service_name,
+        service_version: env!("CARGO_PKG_VERSION"),
+        log_format: config.log_format,
+        log_filter: &config.log_filter,
+        catalogues: CATALOGUES,
+    };
+    observability::init(&telemetry).map_err(|error| {
+        let failure = Failure::usage(error.to_string());
+        let filter = Setting::LogFilter;
+        failure.hint(format!("check --{}, {} and the OTEL_ variables", filter.name(), filter.variable()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_metrics_of_all_crates_fit_together() {
+        let own = [observability::recorder::CATALOGUE, observability::http::metrics::CATALOGUE];
+        let all: Vec<_> = super::CATALOGUES.iter().copied().chain(own).collect();
+        observability::metric::check(&all).unwrap();
+    }
+}

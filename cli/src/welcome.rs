@@ -1,0 +1,106 @@
+//! What `up` says once it is ready: where everything is, and something to try.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::masked;
+
+/// Where everything is.
+#[derive(Debug)]
+pub struct Welcome {
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// REST and GraphQL.
+    pub public: SocketAddr,
+    /// Metrics and health.
+    pub admin: SocketAddr,
+    /// The log's connection string.
+    pub log_url: String,
+    /// The database's URL.
+    pub database_url: String,
+}
+
+impl Welcome {
+    /// Prints it to standard output. Nobody may be there to read it, and that is no reason to stop.
+    pub fn print(&self, took: Duration) {
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(self.text(took).as_bytes()).and_then(|()| out.flush());
+    }
+
+    fn text(&self, took: Duration) -> String {
+        let (public, admin) = (reachable(self.public), reachable(self.admin));
+        let rows = [
+            ("REST", format!("http://{public}/v1"), format!("docs at http://{public}/docs")),
+            ("GraphQL", format!("http://{public}/graphql"), format!("try it at http://{public}/graphiql")),
+            ("Event log", masked(&self.log_url), "for any EventStoreDB client".to_owned()),
+            ("Database", masked(&self.database_url), "psql takes this URL".to_owned()),
+            ("Operations", format!("http://{admin}/metrics"), "also /live, /ready and /log-level".to_owned()),
+        ];
+        let width = rows.iter().map(|(_, address, _)| address.len()).max().unwrap_or_default();
+        let mut text = format!(
+            "\nheadwater {} is ready after {:.1} s. Its data is in {}.\n\n",
+            env!("CARGO_PKG_VERSION"),
+            took.as_secs_f64(),
+            self.data_dir.display()
+        );
+        for (what, address, note) in rows {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {what:<10}  {address:<width$}  {note}");
+        }
+        let _ = write!(
+            text,
+            r#"
+Try it. List a product:
+
+  curl -s http://{public}/v1/products -H 'content-type: application/json' \
+    -d '{{"sku": "MUG-1", "name": "Blue mug", "price": {{"amount": "4.50", "currency": "GBP"}}}}'
+
+and ask for it:
+
+  curl -s http://{public}/graphql -H 'content-type: application/json' \
+    -d '{{"query": "{{ product(sku: \"MUG-1\") {{ sku name price {{ amount currency }} onHand }} }}"}}'
+
+Ctrl-C stops it; everything is there again at the next start.
+
+"#
+        );
+        text
+    }
+}
+
+/// What a client on this machine connects to.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_stands_there_and_no_password() {
+        let welcome = Welcome {
+            data_dir: "/var/lib/headwater".into(),
+            public: "0.0.0.0:8080".parse().unwrap(),
+            admin: "127.0.0.1:9464".parse().unwrap(),
+            log_url: "esdb://admin:changeit@log:2113".into(),
+            database_url: "postgres://ann:s3cret@db/shop".into(),
+        };
+        let text = welcome.text(Duration::from_millis(1234));
+        for part in [
+            "after 1.2 s",
+            "/var/lib/headwater",
+            "http://127.0.0.1:8080/graphiql",
+            "http://127.0.0.1:9464/metrics",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        assert!(!text.contains("changeit") && !text.contains("s3cret"), "{text}");
+    }
+}
