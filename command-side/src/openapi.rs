@@ -4,7 +4,7 @@ use contract::ErrorCode;
 use serde_json::Value;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{Content, HeaderBuilder, Ref, RefOr, Required, ResponseBuilder};
+use utoipa::openapi::{Content, HeaderBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
 use utoipa::{OpenApi, ToSchema};
 
 use crate::http::headers::{IDEMPOTENCY_KEY, KEY_CHARACTERS_MAX};
@@ -66,16 +66,28 @@ pub(crate) fn head() -> utoipa::openapi::OpenApi {
     Head::openapi()
 }
 
+/// What a command can answer besides success, and what a read can.
+const COMMAND_ERRORS: &[u16] = &[400, 404, 409, 412, 413, 415, 422, 429, 503];
+const READ_ERRORS: &[u16] = &[400, 404, 503];
+
 /// Adds to every operation what its route does not repeat: the headers of commands, and the errors.
 pub(crate) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let components = document.components.get_or_insert_default();
+    for parameter in command_headers() {
+        components.parameters.insert(parameter.name.clone(), RefOr::T(parameter));
+    }
+    for status in COMMAND_ERRORS {
+        components.responses.insert(error_name(*status), RefOr::T(error_response(*status)));
+    }
     for item in document.paths.paths.values_mut() {
         if let Some(operation) = &mut item.get {
-            add_errors(operation, &[400, 404, 503]);
+            add_errors(operation, READ_ERRORS);
             add_answer_headers(operation, &["ETag", "Headwater-Position"]);
         }
         if let Some(operation) = &mut item.post {
-            operation.parameters.get_or_insert_default().extend(command_headers().map(RefOr::T));
-            add_errors(operation, &[400, 404, 409, 412, 413, 415, 422, 429, 503]);
+            let headers = command_headers().map(|header| RefOr::Ref(parameter_ref(&header.name)));
+            operation.parameters.get_or_insert_default().extend(headers);
+            add_errors(operation, COMMAND_ERRORS);
             add_answer_headers(operation, &["ETag", "Headwater-Position", "Location"]);
         }
     }
@@ -100,25 +112,37 @@ fn command_headers() -> impl Iterator<Item = Parameter> {
         .map(|header| header.parameter_in(ParameterIn::Header).required(Required::False).build())
 }
 
+fn parameter_ref(name: &str) -> Ref {
+    Ref::new(format!("#/components/parameters/{name}"))
+}
+
+fn error_name(status: u16) -> String {
+    format!("Error{status}")
+}
+
+/// An error's answer: which lines of the error table have this status.
+fn error_response(status: u16) -> Response {
+    let codes: Vec<String> = ErrorCode::ALL
+        .iter()
+        .filter(|code| code.http_status() == status)
+        .map(|code| format!("`{}`", code.as_str()))
+        .collect();
+    ResponseBuilder::new()
+        .description(codes.join(", "))
+        .content("application/json", Content::new(Some(Ref::from_schema_name("Error"))))
+        .build()
+}
+
 fn add_errors(operation: &mut Operation, statuses: &[u16]) {
     for status in statuses {
-        let codes: Vec<String> = ErrorCode::ALL
-            .iter()
-            .filter(|code| code.http_status() == *status)
-            .map(|code| format!("`{}`", code.as_str()))
-            .collect();
-        let response = ResponseBuilder::new()
-            .description(codes.join(", "))
-            .content("application/json", Content::new(Some(Ref::from_schema_name("Error"))))
-            .build();
-        operation.responses.responses.insert(status.to_string(), RefOr::T(response));
+        let response = RefOr::Ref(Ref::from_response_name(error_name(*status)));
+        operation.responses.responses.insert(status.to_string(), response);
     }
 }
 
 fn add_answer_headers(operation: &mut Operation, names: &[&str]) {
-    for (_, response) in
-        operation.responses.responses.iter_mut().filter(|(status, _)| status.starts_with('2'))
-    {
+    let answers = operation.responses.responses.iter_mut().filter(|(status, _)| status.starts_with('2'));
+    for (_, response) in answers {
         if let RefOr::T(response) = response {
             for name in names {
                 let schema = ObjectBuilder::new().schema_type(Type::String);

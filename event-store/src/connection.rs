@@ -86,8 +86,15 @@ impl Connection {
 /// The settings of a connection string, with the parameters that a single node needs less patience for.
 fn settings(connection_string: &str) -> Result<ClientSettings, ConnectError> {
     let parse = |text: &str| {
-        text.parse::<ClientSettings>()
-            .map_err(|error| ConnectError::ConnectionString(error.message().to_owned()))
+        text.parse::<ClientSettings>().map_err(|error| {
+            // For what is no URL the client's message is the string itself, which may hold a password.
+            let whole = error.message() == text;
+            ConnectError::ConnectionString(if whole {
+                "not a URL".to_owned()
+            } else {
+                error.message().to_owned()
+            })
+        })
     };
     let settings = parse(connection_string)?;
     let single = !settings.is_dns_discovery_enabled() && settings.hosts().len() == 1;
@@ -117,6 +124,8 @@ mod tests {
         for text in ["", "postgres://x", "esdb://", "http://localhost:2113", "esdb://host:99999"] {
             assert!(matches!(settings(text), Err(ConnectError::ConnectionString(_))), "{text:?}");
         }
+        let error = settings("esdb://user:secret@host:99999").unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
         assert!(matches!(Connection::open("esdb://localhost:2113"), Err(ConnectError::NoRuntime)));
     }
 }

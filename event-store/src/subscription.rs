@@ -21,6 +21,10 @@ use crate::retry::Backoff;
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a subscription tells.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every message is an event; a box for each would cost more than it saves"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum SubscriptionMessage {
     /// The next event.

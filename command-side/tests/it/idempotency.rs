@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use command_side::executor::{CommandId, CommandRequest, How, Origin};
 use command_side::{CommandDeps, Commands};
 use domain::ids::ProductId;
@@ -51,6 +53,9 @@ async fn a_key_counts_for_one_route_and_one_aggregate() {
         let adjust = process.post(&format!("/v1/stock/{id}/adjust"), body).header("idempotency-key", "k");
         assert_eq!(send(adjust).await.body["revision"], 1);
     }
+    let events = [shop.events("stock", one).await, shop.events("stock", two).await].concat();
+    let commands: HashSet<_> = events.iter().map(|event| event.metadata.command_id).collect();
+    assert_eq!(commands.len(), 4, "four commands, four ids");
 }
 
 #[tokio::test(flavor = "multi_thread")]

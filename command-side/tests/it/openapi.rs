@@ -21,15 +21,19 @@ fn every_command_says_how_it_fails_and_how_it_is_sent_again() {
     let paths = document["paths"].as_object().unwrap();
     let commands: Vec<_> = paths.iter().filter_map(|(path, item)| Some((path, item.get("post")?))).collect();
     assert!(commands.len() >= 13, "{commands:?}");
+    let named = |item: &Value| document.pointer(&item["$ref"].as_str()?[1..]).cloned();
     for (path, post) in commands {
-        let names: Vec<_> =
-            post["parameters"].as_array().unwrap().iter().map(|it| it["name"].as_str()).collect();
-        assert!(names.contains(&Some("idempotency-key")) && names.contains(&Some("if-match")), "{path}");
-        for status in ["400", "409", "412", "422", "503"] {
-            assert!(
-                post["responses"][status]["description"].as_str().unwrap().contains('`'),
-                "{path} {status}"
-            );
+        let headers: Vec<_> = post["parameters"].as_array().unwrap().iter().filter_map(named).collect();
+        let has =
+            |name: &str| headers.iter().any(|header| header["name"] == name && header["in"] == "header");
+        assert!(has("idempotency-key") && has("if-match"), "{path}: {headers:?}");
+        for (status, code) in
+            [("400", "MALFORMED_JSON"), ("412", "PRECONDITION_FAILED"), ("503", "OUTCOME_UNKNOWN")]
+        {
+            let error = named(&post["responses"][status]).unwrap();
+            assert!(error["description"].as_str().unwrap().contains(code), "{path} {status}: {error}");
+            let schema = &error["content"]["application/json"]["schema"];
+            assert!(named(schema).unwrap()["properties"]["error"].is_object(), "{path} {status}: {error}");
         }
     }
 }
