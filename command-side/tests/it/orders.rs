@@ -3,7 +3,7 @@ use domain::value::{CustomerNumber, DocumentNumber};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::sales::{changed, create, gbp, id_of, order, placed, register, walk};
+use crate::sales::{changed, create, done, gbp, id_of, order, placed, register, walk};
 use crate::support::{Process, Shop, fail, product_id, send};
 
 fn order_id(number: &str) -> Uuid {
@@ -92,6 +92,22 @@ async fn the_log_never_holds_name_or_address_of_a_guest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn when_a_guest_was_erased_nothing_tells_what_the_order_was_asked_with() {
+    let shop = Shop::open().await;
+    let process = shop.process().await;
+    list_both(&process).await;
+    let place = |name: &str| {
+        let body = changed(order(), |body| body["guest"] = json!({ "name": name }));
+        process.post("/v1/orders", body).header("idempotency-key", "k")
+    };
+    let first = send(place("Ada Lovelace")).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    fail(place("Grace Hopper"), 422, "IDEMPOTENCY_KEY_REUSED").await;
+    shop.vault.destroy(OrderId(id_of(&first)).into()).await.unwrap();
+    assert_eq!(send(place("Grace Hopper")).await, first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_line_takes_the_price_of_the_moment_whichever_process_changed_it() {
     let shop = Shop::open().await;
     let (one, two) = (shop.process().await, shop.process().await);
@@ -105,13 +121,13 @@ async fn a_line_takes_the_price_of_the_moment_whichever_process_changed_it() {
     let before = create(&one, "/v1/orders", plain()).await;
     assert_eq!(of(before).await, ("2.55".to_owned(), json!("LANTERN")));
 
-    send(two.post(&format!("/v1/products/{product}/price"), json!({ "price": gbp("3.5") }))).await;
-    send(two.post(&format!("/v1/products/{product}/details"), json!({ "description": "of metal" }))).await;
+    done(&two, &format!("/v1/products/{product}/price"), json!({ "price": gbp("3.5") })).await;
+    done(&two, &format!("/v1/products/{product}/details"), json!({ "description": "of metal" })).await;
     let after = create(&one, "/v1/orders", plain()).await;
     assert_eq!(of(after).await, ("3.50".to_owned(), json!("of metal")));
     assert_eq!(of(before).await.0, "2.55");
 
-    send(two.post(&format!("/v1/products/{product}/delist"), json!({}))).await;
+    done(&two, &format!("/v1/products/{product}/delist"), json!({})).await;
     let refused = fail(one.post("/v1/orders", plain()), 409, "PRODUCT_DELISTED").await;
     assert_eq!(refused["details"], json!({ "sku": "85123A", "line": 0 }));
     let own = line(json!({ "sku": "85123A", "quantity": 1, "unitPrice": gbp("0") }));
@@ -149,7 +165,7 @@ async fn an_order_sent_again_gets_its_answer_whatever_became_of_what_it_names() 
     {
         assert_eq!(send(elsewhere.post(&path, json!({}))).await.status, 200);
     }
-    send(elsewhere.post(&format!("/v1/orders/{}/mark-reserved", id_of(&first[0])), json!({}))).await;
+    done(&elsewhere, &format!("/v1/orders/{}/mark-reserved", id_of(&first[0])), json!({})).await;
     for (body, first) in bodies.iter().zip(&first) {
         assert_eq!(send(place(&process, body)).await, *first, "warm");
         assert_eq!(send(place(&shop.process().await, body)).await, *first, "cold");
@@ -174,7 +190,7 @@ async fn an_order_whose_process_remembers_that_there_is_none_gets_the_answer_of_
     let first = send(place(&one)).await;
     assert_eq!(first.status, 201);
     // Its own look at the catalogue would refuse it.
-    send(one.post(&format!("/v1/products/{}/delist", product_id("85123A")), json!({}))).await;
+    done(&one, &format!("/v1/products/{}/delist", product_id("85123A")), json!({})).await;
     assert_eq!(send(place(&two)).await, first);
 }
 
@@ -184,7 +200,7 @@ async fn what_an_order_names_has_to_be_there() {
     let process = shop.process().await;
     list_both(&process).await;
     let closed = register(&process, "17850").await;
-    send(process.post(&format!("/v1/users/{closed}/deactivate"), json!({}))).await;
+    done(&process, &format!("/v1/users/{closed}/deactivate"), json!({})).await;
     let head = shop.store.head().await.unwrap();
     for number in ["17850", "never registered"] {
         let body = changed(order(), |body| body["customerNumber"] = json!(number));

@@ -3,7 +3,7 @@ use domain::value::DocumentNumber;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::sales::{changed, create, gbp, id_of, order, placed, register, walk};
+use crate::sales::{changed, create, done, gbp, id_of, order, placed, register, walk};
 use crate::support::{Shop, fail, product_id, send};
 
 fn goods() -> Value {
@@ -19,7 +19,7 @@ async fn a_return_goes_through_its_life() {
     let process = shop.process().await;
     let order = placed(&process).await;
     let user = register(&process, "17850").await;
-    send(process.post(&format!("/v1/users/{user}/deactivate"), json!({}))).await;
+    done(&process, &format!("/v1/users/{user}/deactivate"), json!({})).await;
     let payment = create(&process, "/v1/payments", json!({ "orderId": order, "amount": gbp("15.50") })).await;
     let body = changed(goods(), |body| {
         body["number"] = json!("C536379");
@@ -78,7 +78,7 @@ async fn a_return_names_what_is_there_or_nothing() {
     assert_eq!(shop.store.head().await.unwrap(), head, "it changed something");
 
     // A product that is not sold any more may come back.
-    send(process.post(&format!("/v1/products/{}/delist", product_id("85123A")), json!({}))).await;
+    done(&process, &format!("/v1/products/{}/delist", product_id("85123A")), json!({})).await;
     let id = create(&process, "/v1/returns", goods()).await;
     walk(&process, &format!("/v1/returns/{id}"), &[("refund", json!({}), Ok(1))]).await;
     let found = send(process.get(&format!("/v1/returns/{id}"))).await;
@@ -131,7 +131,7 @@ async fn a_return_sent_again_gets_its_answer_from_a_cold_process() {
     for body in [goods(), numbered.clone()] {
         let first = send(process.post("/v1/returns", body.clone()).header("idempotency-key", "k")).await;
         assert_eq!(first.status, 201, "{first:?}");
-        send(process.post(&format!("/v1/returns/{}/restock", id_of(&first)), json!({}))).await;
+        done(&process, &format!("/v1/returns/{}/restock", id_of(&first)), json!({})).await;
         let again = shop.process().await.post("/v1/returns", body).header("idempotency-key", "k");
         assert_eq!(send(again).await, first);
     }

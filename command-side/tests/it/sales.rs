@@ -63,3 +63,9 @@ pub async fn walk(process: &Process, address: &str, steps: &[(&str, Value, Resul
         assert!(answer.position.is_some(), "{step}: {answer:?}");
     }
 }
+
+/// Has something done that is not what the test is about.
+pub async fn done(process: &Process, path: &str, body: Value) {
+    let answer = send(process.post(path, body)).await;
+    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+}
