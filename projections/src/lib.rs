@@ -5,7 +5,7 @@ mod decoder;
 mod views;
 
 use domain::ShopEvent;
-use domain::{product, stock, user};
+use domain::{order, payment, product, returns, shipment, stock, user};
 use engine::{Entity, Projection};
 use read_model::{catalogue::CATALOGUE, customers::CUSTOMERS};
 
@@ -17,10 +17,21 @@ pub fn all() -> Vec<Projection<ShopEvent>> {
     vec![catalogue(), customers()]
 }
 
+/// No view shows sales yet. Their streams are followed all the same: a checkpoint passes at once only what some
+/// projection of the process follows, and a query that carries the position of an order must not wait in vain.
+const CATALOGUE_CATEGORIES: &[&str] = &[
+    product::CATEGORY,
+    stock::CATEGORY,
+    order::CATEGORY,
+    payment::CATEGORY,
+    shipment::CATEGORY,
+    returns::CATEGORY,
+];
+
 /// Products with their stock, and their texts.
 #[must_use]
 pub fn catalogue() -> Projection<ShopEvent> {
-    Projection::new(CATALOGUE.name, newest(&CATALOGUE), &[product::CATEGORY, stock::CATEGORY])
+    Projection::new(CATALOGUE.name, newest(&CATALOGUE), CATALOGUE_CATEGORIES)
         .entity(Entity::new(views::products::Products))
         .entity(Entity::new(views::product_texts::ProductTexts))
 }
