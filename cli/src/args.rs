@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Setting;
+use crate::import::flags::ImportSource;
 
 /// An event-sourced shop backend: REST commands in, GraphQL queries out, an event log in between.
 ///
@@ -27,6 +28,9 @@ pub enum Command {
     /// Start one role, to run it as a process of its own
     #[command(subcommand)]
     Serve(Role),
+    /// Bring in the data of a shop through the REST API
+    #[command(subcommand)]
+    Import(ImportSource),
     /// Show how far each projection is behind the event log
     Lag(ReportFlags),
     /// Drop everything derived from the event log; it is built again at the next start

@@ -8,6 +8,7 @@ mod data_dir;
 mod database;
 mod failure;
 mod http;
+mod import;
 mod listeners;
 mod roles;
 mod shutdown;

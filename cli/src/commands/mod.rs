@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod config;
+mod import;
 mod lag;
 mod reset_views;
 mod serve;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use crate::args::{Cli, Command, Given};
 use crate::config::{Config, Environment, resolve};
 use crate::failure::Failure;
+use crate::import::flags::ImportSource;
 
 /// How long what still runs in the background may take once a command is done.
 const BACKGROUND_END: Duration = Duration::from_secs(1);
@@ -28,6 +30,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             block_on(serve::run(role, &resolved(flags)?))
         }
         Command::Lag(flags) => block_on(lag::run(&resolved(flags.storage)?, flags.json)),
+        Command::Import(ImportSource::Retail(flags)) => block_on(import::run(flags)),
         Command::ResetViews(flags) => block_on(reset_views::run(&resolved(flags)?)),
         Command::Config(flags) => config::run(&resolved(flags.all)?, flags.json),
     }
