@@ -28,8 +28,7 @@ pub fn binary() -> Result<&'static Path> {
     if let Some(path) = BINARY.get() {
         return Ok(path);
     }
-    let built =
-        Command::new(env!("CARGO")).args(["build", "--package", "cli", "--bin", "headwater"]).status()?;
+    let built = Command::new(env!("CARGO")).args(["build", "--workspace", "--bins", "--tests"]).status()?;
     ensure!(built.success(), "the headwater binary does not build");
     // This test binary stands in <target>/debug/deps.
     let here = std::env::current_exe()?;
@@ -53,15 +52,15 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// As whom.
     pub account: Account,
-    /// More arguments for `up`.
-    pub arguments: Vec<String>,
+    /// Where to serve REST and GraphQL; a free port when nothing is said.
+    pub public: Option<SocketAddr>,
 }
 
 impl Options {
-    /// The own account and no further arguments.
+    /// The own account and free ports.
     #[must_use]
     pub fn at(data_dir: &Path) -> Self {
-        Self { data_dir: data_dir.to_owned(), account: Account::Own, arguments: Vec::new() }
+        Self { data_dir: data_dir.to_owned(), account: Account::Own, public: None }
     }
 }
 
@@ -104,9 +103,9 @@ impl Headwater {
     /// # Errors
     /// The binary is not there or cannot be started.
     pub fn spawn(options: &Options) -> Result<Self> {
-        let [public, admin, node] = free_addresses()?;
-        let log =
-            std::env::temp_dir().join(format!("headwater-{}-{}.log", std::process::id(), public.port()));
+        let [free, admin, node] = free_addresses()?;
+        let public = options.public.unwrap_or(free);
+        let log = std::env::temp_dir().join(format!("headwater-{}-{}.log", std::process::id(), admin.port()));
         let output = File::create(&log)?;
         let copy = (options.account != Account::Own).then(readable_copy).transpose()?;
         let program = copy.as_ref().map_or(binary()?.to_owned(), |copy| copy.path().join("headwater"));
@@ -115,7 +114,7 @@ impl Headwater {
         for (flag, address) in [("--listen", public), ("--admin-listen", admin), ("--node-listen", node)] {
             command.arg(flag).arg(address.to_string());
         }
-        command.args(&options.arguments).env_remove("DATABASE_URL").current_dir("/");
+        command.env_remove("DATABASE_URL").current_dir("/");
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         if let Account::Ordinary(id) = options.account {
             command.uid(id).gid(id).env("HOME", "/nonexistent");

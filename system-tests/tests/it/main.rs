@@ -1,5 +1,17 @@
 //! One test binary: the house, and the whole path.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by failing")]
 
 mod documents;
 mod house;
+mod readme;
 mod spine;
+
+use std::os::unix::fs::PermissionsExt as _;
+
+/// A temporary home for data. Such folders are closed to others, but the private PostgreSQL of a root process runs
+/// as another account and must be able to reach its own folder inside.
+fn home() -> anyhow::Result<tempfile::TempDir> {
+    let home = tempfile::tempdir()?;
+    std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o755))?;
+    Ok(home)
+}

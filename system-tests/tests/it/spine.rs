@@ -1,11 +1,12 @@
 //! From a command over REST to an answer over GraphQL, and everything still there after every kind of end.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use system_tests::{Account, Answer, Client, Headwater, Options, eventually};
+
+use crate::home;
 
 const PRODUCT: &str = "query($sku: String!) { product(sku: $sku) {
     sku name price { amount currency } onHand reserved status revision } }";
@@ -31,7 +32,7 @@ async fn shop_a_little(client: &Client) -> Result<(Answer, Answer)> {
     let received = client.post(&format!("/v1/stock/{id}/receive"), &[], &json!({ "quantity": 12 })).await?;
     assert_eq!(received.status, 200, "{}", received.body);
     let order = uuid::Uuid::from_u128(5).to_string();
-    let reserve = json!({ "order": order, "quantity": 5 });
+    let reserve = json!({ "orderId": order, "quantity": 5 });
     let reserved =
         client.post(&format!("/v1/stock/{id}/reserve"), &[("if-match", "\"0\"")], &reserve).await?;
     assert_eq!(reserved.status, 200, "{}", reserved.body);
@@ -45,9 +46,8 @@ fn expected_mug() -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_is_seen_in_graphql_at_its_position_and_outlives_every_end() -> Result<()> {
-    let home = tempfile::tempdir()?;
+    let home = home()?;
     let options = Options::at(&home.path().join("data"));
-    open_to_postgres(home.path())?;
 
     let running = Headwater::start(&options).await?;
     let (listed, reserved) = shop_a_little(&running.client()).await?;
@@ -108,8 +108,7 @@ async fn an_ordinary_user_can_run_it_too() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stands_in_the_way_of_a_start_is_named() -> Result<()> {
-    let home = tempfile::tempdir()?;
-    open_to_postgres(home.path())?;
+    let home = home()?;
     let options = Options::at(&home.path().join("data"));
     let running = Headwater::start(&options).await?;
 
@@ -117,11 +116,8 @@ async fn what_stands_in_the_way_of_a_start_is_named() -> Result<()> {
     assert!(in_use.contains("in use"), "{in_use}");
 
     let elsewhere = Options::at(&home.path().join("elsewhere"));
-    let taken = refused(&Options {
-        arguments: vec!["--listen".into(), running.public.to_string()],
-        ..elsewhere.clone()
-    })
-    .await?;
+    let untouched = Options::at(&home.path().join("untouched"));
+    let taken = refused(&Options { public: Some(running.public), ..untouched }).await?;
     assert!(taken.contains("--listen") && taken.contains(&running.public.to_string()), "{taken}");
 
     std::fs::create_dir(home.path().join("elsewhere"))?;
@@ -134,8 +130,7 @@ async fn what_stands_in_the_way_of_a_start_is_named() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_projections_tell_their_state_and_catch_up_by_themselves() -> Result<()> {
-    let home = tempfile::tempdir()?;
-    open_to_postgres(home.path())?;
+    let home = home()?;
     let running = Headwater::start(&Options::at(&home.path().join("data"))).await?;
     let client = running.client();
     shop_a_little(&client).await?;
@@ -168,8 +163,17 @@ async fn refused(options: &Options) -> Result<String> {
     Ok(failing.output())
 }
 
-/// Temporary folders are closed to others; the private PostgreSQL of a root process runs as another account.
-fn open_to_postgres(folder: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    Ok(std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))?)
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_does_not_wait_in_vain_at_the_position_of_an_order() -> Result<()> {
+    let home = home()?;
+    let running = Headwater::start(&Options::at(&home.path().join("data"))).await?;
+    let client = running.client();
+    shop_a_little(&client).await?;
+    let order =
+        json!({ "country": "France", "currency": "GBP", "lines": [{ "sku": "MUG-1", "quantity": 2 }] });
+    let placed = client.post("/v1/orders", &[], &order).await?;
+    assert_eq!(placed.status, 201, "{}", placed.body);
+    assert_eq!(product(&client, "MUG-1", placed.position()).await?, expected_mug());
+    assert!(running.stop().await?.success());
+    Ok(())
 }
