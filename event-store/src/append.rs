@@ -11,6 +11,7 @@ use eventstore::{AppendToStreamOptions, CurrentRevision, Error, EventData};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use crate::connection::Current;
 use crate::envelope::NewEvent;
 use crate::error::AppendError;
 use crate::ids::{Expected, Revision, StreamId};
@@ -69,19 +70,12 @@ impl EventStore {
         let mut went_out = false;
         loop {
             let current = self.connection.current();
-            let call = current.client.append_to_stream(stream.as_str(), &options, events.to_vec());
             let until = deadline.min(Instant::now() + TRY_TIMEOUT);
-            let error = match tokio::time::timeout_at(until, call).await {
-                Ok(Ok(written)) => {
-                    return Ok(Appended {
-                        revision: Revision(written.next_expected_version),
-                        position: LogPosition(written.position.commit),
-                    });
-                }
-                Ok(Err(error)) => Some(error),
-                Err(_elapsed) => None,
+            let (failure, error) = match try_once(&current, stream, &options, events, until).await {
+                Ok(appended) => return Ok(appended),
+                Err(failed) => failed,
             };
-            match error.as_ref().map_or(Failure::Unclear, Failure::of) {
+            match failure {
                 Failure::Refused => return Err(settled_by(error.as_ref(), went_out)),
                 Failure::NotSent => {}
                 Failure::Unclear => went_out = true,
@@ -102,6 +96,30 @@ impl EventStore {
             }
             tokio::time::sleep_until(resume).await;
         }
+    }
+}
+
+/// One try, with what its failure tells; without an error there was no answer in time.
+async fn try_once(
+    current: &Current,
+    stream: &StreamId,
+    options: &AppendToStreamOptions,
+    events: &[EventData],
+    until: Instant,
+) -> Result<Appended, (Failure, Option<Error>)> {
+    match tokio::time::timeout_at(until, current.reached()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err((Failure::NotSent, Some(error))),
+        Err(_elapsed) => return Err((Failure::NotSent, None)),
+    }
+    let call = current.client.append_to_stream(stream.as_str(), options, events.to_vec());
+    match tokio::time::timeout_at(until, call).await {
+        Ok(Ok(written)) => Ok(Appended {
+            revision: Revision(written.next_expected_version),
+            position: LogPosition(written.position.commit),
+        }),
+        Ok(Err(error)) => Err((Failure::of(&error), Some(error))),
+        Err(_elapsed) => Err((Failure::Unclear, None)),
     }
 }
 

@@ -4,7 +4,8 @@
 //! answers `ConnectionClosed`), and in a cluster it goes on using a node that died. So a client that failed in such a
 //! way is dropped and a new one takes its place; calls in flight on the old one are not disturbed.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use eventstore::{Client, ClientSettings, Error};
@@ -32,6 +33,23 @@ pub(crate) struct Current {
     pub(crate) client: Client,
     pub(crate) generation: u64,
     since: Instant,
+    reached: Arc<AtomicBool>,
+}
+
+impl Current {
+    fn new(client: Client, generation: u64) -> Self {
+        Self { client, generation, since: Instant::now(), reached: Arc::default() }
+    }
+
+    /// Returns when the client has reached a node once. As long as this did not, nothing was sent that could have
+    /// been carried out.
+    pub(crate) async fn reached(&self) -> Result<(), Error> {
+        if !self.reached.load(Ordering::Relaxed) {
+            self.client.server_info().await?;
+            self.reached.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
 }
 
 impl Connection {
@@ -40,7 +58,7 @@ impl Connection {
         let settings = settings(connection_string)?;
         let client = Client::with_runtime_handle(runtime.clone(), settings.clone())
             .map_err(|error| ConnectError::Client(error.to_string()))?;
-        let current = RwLock::new(Current { client, generation: 0, since: Instant::now() });
+        let current = RwLock::new(Current::new(client, 0));
         Ok(Self { settings, runtime, current, replacing: tokio::sync::Mutex::new(()) })
     }
 
@@ -75,7 +93,7 @@ impl Connection {
         tokio::time::sleep_until(current.since + REPLACE_INTERVAL).await;
         match Client::with_runtime_handle(self.runtime.clone(), self.settings.clone()) {
             Ok(client) => {
-                let next = Current { client, generation: generation + 1, since: Instant::now() };
+                let next = Current::new(client, generation + 1);
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
             }
             Err(error) => tracing::error!(%error, "the EventStoreDB client could not be replaced"),

@@ -138,10 +138,18 @@ async fn while_nobody_listens_an_append_is_known_not_to_be_written() {
     node.shutdown().await;
     assert!(store.head().await.is_err(), "the client has noticed");
     for expected in [Expected::NoStream, Expected::Any] {
-        let store = store.clone().with_append_deadline(Duration::from_millis(300));
+        let store = store.clone().with_append_deadline(Duration::from_secs(2));
         let refused = store.append(&stream("product"), expected, events(0..1)).await;
         assert!(matches!(refused, Err(AppendError::Unreachable(_))), "{refused:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_takes_connections_and_never_answers_wrote_nothing() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let store = connect(silent.local_addr().unwrap()).with_append_deadline(Duration::from_millis(500));
+    let refused = store.append(&stream("product"), Expected::NoStream, events(0..1)).await;
+    assert!(matches!(refused, Err(AppendError::Unreachable(_))), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
