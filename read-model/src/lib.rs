@@ -6,6 +6,7 @@ mod column;
 pub mod customers;
 mod migrate;
 mod pool;
+pub mod shop;
 mod view;
 
 pub use column::UnknownName;
@@ -17,4 +18,4 @@ pub use view::{Projection, View};
 pub const SCHEMA: &str = "headwater";
 
 /// Every projection whose tables stand here.
-pub const PROJECTIONS: &[&Projection] = &[&catalogue::CATALOGUE, &customers::CUSTOMERS];
+pub const PROJECTIONS: &[&Projection] = &[&catalogue::CATALOGUE, &customers::CUSTOMERS, &shop::SHOP];
