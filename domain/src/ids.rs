@@ -69,6 +69,22 @@ impl ReturnId {
     }
 }
 
+impl PaymentId {
+    /// The payment that the order itself asks for.
+    #[must_use]
+    pub fn of_order(order: OrderId) -> Self {
+        Self(Uuid::new_v5(&order.0, b"payment"))
+    }
+}
+
+impl ShipmentId {
+    /// The shipment that the order itself asks for.
+    #[must_use]
+    pub fn of_order(order: OrderId) -> Self {
+        Self(Uuid::new_v5(&order.0, b"shipment"))
+    }
+}
+
 impl From<UserId> for PersonId {
     fn from(user: UserId) -> Self {
         Self(user.0)
@@ -99,6 +115,13 @@ mod tests {
         let document = DocumentNumber::new("536365").unwrap();
         assert_eq!(OrderId::from_number(&document).to_string(), "b77c4c00-ad32-5edc-8899-3f80cff94b0b");
         assert_eq!(ReturnId::from_number(&document).to_string(), "dbad2ace-e481-5efd-81c7-1a5e8b8ba275");
+    }
+
+    #[test]
+    fn ids_of_what_belongs_to_an_order_never_change() {
+        let order = OrderId::from_number(&DocumentNumber::new("536365").unwrap());
+        assert_eq!(PaymentId::of_order(order).to_string(), "1665dffb-7cd1-55a3-8900-075b09a8d842");
+        assert_eq!(ShipmentId::of_order(order).to_string(), "ffe6a7d0-6a72-5d03-9722-6d8718c0a242");
     }
 
     #[test]

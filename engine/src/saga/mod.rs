@@ -63,6 +63,13 @@ pub trait Saga: Send + Sync + 'static {
     /// Whether nothing more will come of it once its outbox is empty.
     fn is_over(&self, state: &Self::State) -> bool;
 
+    /// Why the work stands still until somebody helps, as far as its state knows; none when it goes on by itself. A
+    /// saga with several commands under way needs it: the answer to one of them must not hide that another was
+    /// refused for good. As long as it says something, the row is stuck with these words, whatever else happens.
+    fn trouble(&self, _state: &Self::State) -> Option<String> {
+        None
+    }
+
     /// What the event says when it tells that a command was refused or changed nothing.
     fn refusal(&self, event: &Recorded<Self::Event>) -> Option<Refusal>;
 }
