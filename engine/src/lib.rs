@@ -26,7 +26,9 @@ pub use engine::{Engine, Readiness};
 pub use error::{DecodeFailure, EngineError, FoldError, LoadError};
 pub use event::{Decoder, Recorded};
 pub use projection::{Entity, Projection};
-pub use saga::{Dispatch, DispatchError, Outgoing, Reaction, Refusal, Saga, saga_table};
+pub use saga::{
+    Dispatch, DispatchError, Outgoing, Reaction, Refusal, Saga, SagaRow, SagaView, Stuck, saga_table, stuck,
+};
 pub use table::{Column, Table};
 pub use value::{FromValue, SqlType, Stored, Value};
 pub use view::{Contributes, EntityView, SummaryView};

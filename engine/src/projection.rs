@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::fold::entity::AnyEntity;
+use crate::saga::{Courier, Dispatch, Saga, SagaView, is_saga_table};
 use crate::table::Table;
 use crate::value::{SqlType, Value};
 use crate::view::{Contributes, EntityView, SummaryView};
@@ -18,6 +19,8 @@ pub struct Projection<E> {
     pub(crate) categories: &'static [&'static str],
     pub(crate) entities: Vec<Box<dyn AnyEntity<E>>>,
     pub(crate) summaries: Vec<&'static Table>,
+    /// Of a saga: who carries its commands out.
+    pub(crate) courier: Option<Arc<dyn Courier>>,
 }
 
 impl<E: Send + Sync + 'static> Projection<E> {
@@ -25,7 +28,23 @@ impl<E: Send + Sync + 'static> Projection<E> {
     /// those of the streams whose events it folds.
     #[must_use]
     pub fn new(name: &'static str, version: i32, categories: &'static [&'static str]) -> Self {
-        Self { name, version, categories, entities: Vec::new(), summaries: Vec::new() }
+        Self { name, version, categories, entities: Vec::new(), summaries: Vec::new(), courier: None }
+    }
+
+    /// The projection of a saga, under the saga's name: the saga's rows are its one view, and what their outboxes hold
+    /// is sent by `dispatch`, in the process whose worker folds it, from when it has folded all that was in the log as
+    /// it began. Its categories are those of the streams whose events the saga folds, its own among them.
+    #[must_use]
+    pub fn saga<S: Saga<Event = E>>(
+        version: i32,
+        categories: &'static [&'static str],
+        saga: S,
+        dispatch: Arc<dyn Dispatch<S::Command>>,
+    ) -> Self {
+        let mut projection =
+            Self::new(saga.name(), version, categories).entity(Entity::new(SagaView::new(saga)));
+        projection.courier = Some(Arc::new(dispatch));
+        projection
     }
 
     /// With one more entity view, and the summary views that it contributes to.
@@ -64,6 +83,14 @@ impl<E: Send + Sync + 'static> Projection<E> {
     pub(crate) fn flaw(&self) -> Option<String> {
         if self.categories.is_empty() || self.entities.is_empty() {
             return Some("it has no categories or no views".to_owned());
+        }
+        if self.courier.is_some() {
+            let [table] = self.tables().collect::<Vec<_>>()[..] else {
+                return Some("a saga's rows are the only view of its projection".to_owned());
+            };
+            if !is_saga_table(table) {
+                return Some(format!("{} has not the columns of a saga's table", table.name));
+            }
         }
         let mut names = HashSet::new();
         let of_bigints =

@@ -2,7 +2,11 @@
 //! and reacts to them with commands. State and outbox are one row, written with the checkpoint like any other; the
 //! dispatcher sends what stands in the outbox, and only folding an event with the command's id strikes it out again.
 
+mod courier;
+mod row;
+mod stuck;
 mod table;
+mod view;
 
 use std::fmt::Debug;
 
@@ -16,7 +20,12 @@ use crate::error::FoldError;
 use crate::event::Recorded;
 use crate::table::Table;
 
+pub(crate) use self::courier::Courier;
+pub use self::row::SagaRow;
+pub use self::stuck::{Stuck, stuck};
+pub(crate) use self::table::is_saga_table;
 pub use self::table::saga_table;
+pub use self::view::SagaView;
 
 /// A process that spans aggregates. All of it is pure: no clock, no I/O, no state of its own. Neither states nor
 /// commands hold personal data.
@@ -37,7 +46,7 @@ pub trait Saga: Send + Sync + 'static {
     /// Which piece of work the event belongs to, by the id that the event carries; none when to none.
     fn id(&self, event: &Recorded<Self::Event>) -> Option<Uuid>;
 
-    /// The state after the event; none as long as the work has not begun.
+    /// The state after the event; none as long as the work has not begun, and never again once it has.
     ///
     /// # Errors
     /// The event cannot follow: its predecessor is missing.

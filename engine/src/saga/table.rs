@@ -20,3 +20,8 @@ const DATA: &[Column] = &[
 pub const fn saga_table(name: &'static str) -> Table {
     Table { name, key: KEY, data: DATA, person: None }
 }
+
+/// Whether the table has the columns of a saga's rows.
+pub(crate) fn is_saga_table(table: &Table) -> bool {
+    *table == saga_table(table.name)
+}
