@@ -2,7 +2,7 @@
 
 use crate::codec::EventType;
 use crate::ids::PersonId;
-use crate::{order, payment, product, returns, shipment, stock, user};
+use crate::{order, payment, process, product, returns, shipment, stock, user};
 
 macro_rules! shop_events {
     ($($aggregate:ident: $module:ident,)+) => {
@@ -88,4 +88,5 @@ shop_events! {
     Payment: payment,
     Shipment: shipment,
     Return: returns,
+    Process: process,
 }

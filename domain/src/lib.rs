@@ -12,6 +12,7 @@ pub mod lines;
 pub mod order;
 pub mod payment;
 pub mod personal;
+pub mod process;
 pub mod product;
 pub mod returns;
 pub mod shipment;

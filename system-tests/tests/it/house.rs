@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("event-store-node", &[]),
     ("command-side", &["domain", "vault", "event-store"]),
     ("engine", &["event-store"]),
+    ("process-managers", &["domain", "vault", "event-store", "engine", "command-side"]),
     ("read-model", &[]),
     ("projections", &["domain", "vault", "event-store", "engine", "read-model"]),
     ("query-side", &["read-model"]),
