@@ -6,10 +6,11 @@ use std::time::Duration;
 use contract::status::State;
 use jiff::Timestamp;
 use metrics::{counter, gauge, histogram};
-use observability::metric::STORAGE_DURATION_BUCKETS;
+use observability::metric::{DURATION_BUCKETS, STORAGE_DURATION_BUCKETS};
 use observability::{MetricDef, MetricKind, MetricUnit};
 
 use crate::event::Recorded;
+use crate::saga::{Census, DispatchError};
 use crate::write::commit::Status;
 
 const LAG: &str = "projection_lag_seconds";
@@ -19,6 +20,11 @@ const CHECKPOINT: &str = "projection_checkpoint_position";
 const STATE: &str = "projection_state";
 const HEARTBEAT: &str = "projection_heartbeat_timestamp_seconds";
 const VISIBLE_DELAY: &str = "projection_event_visible_delay_seconds";
+const SAGA_COMMANDS: &str = "saga_commands_total";
+const SAGA_DISPATCH: &str = "saga_dispatch_seconds";
+const SAGA_IN_FLIGHT: &str = "saga_commands_in_flight";
+const SAGA_INSTANCES: &str = "saga_instances";
+const SAGA_OUTBOX: &str = "saga_outbox_commands";
 
 /// What the engine records.
 pub const CATALOGUE: &[MetricDef] = &[
@@ -78,6 +84,46 @@ pub const CATALOGUE: &[MetricDef] = &[
         labels: &["projection"],
         buckets: STORAGE_DURATION_BUCKETS,
     },
+    MetricDef {
+        name: SAGA_COMMANDS,
+        kind: MetricKind::Counter,
+        unit: MetricUnit::Count,
+        help: "commands that the saga sent: done, not_yet, or failed; those but done are sent again",
+        labels: &["saga", "outcome"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: SAGA_DISPATCH,
+        kind: MetricKind::Histogram,
+        unit: MetricUnit::Seconds,
+        help: "time to carry one command of a saga out, or to fail",
+        labels: &["saga"],
+        buckets: DURATION_BUCKETS,
+    },
+    MetricDef {
+        name: SAGA_IN_FLIGHT,
+        kind: MetricKind::Gauge,
+        unit: MetricUnit::Count,
+        help: "commands of the saga that are being carried out",
+        labels: &["saga"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: SAGA_INSTANCES,
+        kind: MetricKind::Gauge,
+        unit: MetricUnit::Count,
+        help: "pieces of work that the saga has: running, stuck (refused and without an answer to it), or over",
+        labels: &["saga", "state"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: SAGA_OUTBOX,
+        kind: MetricKind::Gauge,
+        unit: MetricUnit::Count,
+        help: "commands of the saga that no event has answered yet, deadlines among them",
+        labels: &["saga"],
+        buckets: &[],
+    },
 ];
 
 fn seconds_since(moment: Timestamp) -> f64 {
@@ -134,6 +180,44 @@ pub(crate) fn record_failed_event(projection: &'static str, event_type: &str) {
     let event_type = event_type.to_owned();
     counter!(EVENTS, "projection" => projection, "event_type" => event_type, "result" => "failed")
         .increment(1);
+}
+
+/// A command of a saga was sent.
+pub(crate) fn record_dispatch(saga: &'static str, outcome: &Result<(), DispatchError>, took: Duration) {
+    let outcome = match outcome {
+        Ok(()) => "done",
+        Err(DispatchError::NotYet) => "not_yet",
+        Err(DispatchError::Failed(_)) => "failed",
+    };
+    counter!(SAGA_COMMANDS, "saga" => saga, "outcome" => outcome).increment(1);
+    histogram!(SAGA_DISPATCH, "saga" => saga).record(took.as_secs_f64());
+}
+
+/// Sending a command of a saga ended by a panic.
+pub(crate) fn record_dispatch_panic(saga: &'static str) {
+    counter!(SAGA_COMMANDS, "saga" => saga, "outcome" => "failed").increment(1);
+}
+
+/// So many commands of a saga are under way.
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn record_in_flight(saga: &'static str, commands: usize) {
+    gauge!(SAGA_IN_FLIGHT, "saga" => saga).set(commands as f64);
+}
+
+/// What stands in a saga's table.
+// Exact up to 2^53.
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn record_census(saga: &'static str, census: Census) {
+    for (state, rows) in [("running", census.running), ("stuck", census.stuck), ("over", census.over)] {
+        gauge!(SAGA_INSTANCES, "saga" => saga, "state" => state).set(rows as f64);
+    }
+    gauge!(SAGA_OUTBOX, "saga" => saga).set(census.commands as f64);
+}
+
+/// This process does not run the saga.
+pub(crate) fn record_no_dispatcher(saga: &'static str) {
+    record_in_flight(saga, 0);
+    record_census(saga, Census::default());
 }
 
 #[cfg(test)]

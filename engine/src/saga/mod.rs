@@ -2,7 +2,9 @@
 //! and reacts to them with commands. State and outbox are one row, written with the checkpoint like any other; the
 //! dispatcher sends what stands in the outbox, and only folding an event with the command's id strikes it out again.
 
+mod census;
 mod courier;
+mod dispatcher;
 mod row;
 mod stuck;
 mod table;
@@ -20,7 +22,9 @@ use crate::error::FoldError;
 use crate::event::Recorded;
 use crate::table::Table;
 
+pub(crate) use self::census::{Census, keep_counting};
 pub(crate) use self::courier::Courier;
+pub(crate) use self::dispatcher::{Dispatcher, OutboxRow, PageEnd};
 pub use self::row::SagaRow;
 pub use self::stuck::{Stuck, stuck};
 pub(crate) use self::table::is_saga_table;

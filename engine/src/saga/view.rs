@@ -60,7 +60,9 @@ impl<S: Saga> EntityView for SagaView<S> {
             None => SagaRow::begun(after),
         };
         row.strike(event.metadata.command_id);
-        if moves_on {
+        if let Some(trouble) = saga.trouble(&row.state) {
+            row.stuck_reason = Some(trouble);
+        } else if moves_on {
             row.stuck_reason = None;
         } else if let Some(Refusal { code: Some(code), message }) = saga.refusal(event) {
             row.stuck_reason = Some(format!("{code}: {message}"));

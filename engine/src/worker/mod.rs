@@ -2,6 +2,7 @@
 //! and begins again when the term ends. After any error it forgets all it knows and reads the checkpoint.
 
 mod batch_size;
+mod dispatching;
 mod outcome;
 mod term;
 
@@ -124,7 +125,7 @@ impl<E: Send + Sync + 'static> Worker<E> {
             "folding"
         );
         let feed = Feed::behind(taken.position, self.projection.categories, self.log.clone());
-        Term::new(self, session, taken, feed).run().await
+        Term::new(self, session, taken, head, feed).run().await
     }
 
     /// Waits for the lock; false on shutdown. Meanwhile another worker folds, and its checkpoint counts.

@@ -68,7 +68,7 @@ impl Stop {
 impl<E: Send + Sync + 'static> Term<'_, E> {
     /// Says where and why the projection stopped, until the shutdown or until another worker takes over. One that
     /// needs a newer binary lets go of the lock, so that such a binary can.
-    pub(super) async fn halt(mut self, stop: Stop) -> Result<TermEnd, EngineError> {
+    pub(super) async fn halt(&mut self, stop: Stop) -> Result<TermEnd, EngineError> {
         let projection = &self.worker.projection;
         let (name, version) = (projection.name, projection.version);
         tracing::error!(
@@ -79,6 +79,7 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
         );
         metrics::record_failed_event(name, &stop.event_type);
         self.forget_buffered();
+        self.end_dispatching().await;
         let mut let_go = false;
         loop {
             let is_shutdown = self.worker.shutdown.is_cancelled();

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
 
 use super::batch_size::{BATCH_EVENTS_MAX, BatchSize};
+use super::dispatching::Dispatching;
 use super::outcome::{Outcome, Stop, batch_span};
 use super::{TermEnd, Worker};
 use crate::checksum::Checksums;
@@ -55,11 +56,24 @@ pub(crate) struct Term<'w, E> {
     written_at: Instant,
     /// The row does not say what it should.
     stale: bool,
+    /// Of a saga's projection, until the term ends.
+    dispatching: Option<Dispatching>,
 }
 
 impl<'w, E: Send + Sync + 'static> Term<'w, E> {
-    pub(crate) fn new(worker: &'w Worker<E>, session: Session, taken: Checkpoint, feed: Feed<E>) -> Self {
+    /// A term that begins where it was taken over, while the log ends at `head`.
+    pub(crate) fn new(
+        worker: &'w Worker<E>,
+        session: Session,
+        taken: Checkpoint,
+        head: LogPosition,
+        feed: Feed<E>,
+    ) -> Self {
         worker.note_reached(taken.position);
+        let mut dispatching = Dispatching::new(worker, head);
+        if let Some(dispatching) = &mut dispatching {
+            dispatching.reached(taken.position);
+        }
         Self {
             worker,
             session,
@@ -73,10 +87,17 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
             folded_to: None,
             written_at: Instant::now(),
             stale: true,
+            dispatching,
         }
     }
 
     pub(crate) async fn run(mut self) -> Result<TermEnd, EngineError> {
+        let ended = self.work().await;
+        self.end_dispatching().await;
+        ended
+    }
+
+    async fn work(&mut self) -> Result<TermEnd, EngineError> {
         loop {
             while self.buffer.len() < BUFFER_ITEMS
                 && let Some(fed) = self.feed.try_next()
@@ -84,7 +105,10 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
                 self.take(fed);
             }
             if self.worker.shutdown.is_cancelled() {
-                return self.stopped().await;
+                return Ok(self.stopped().await);
+            }
+            if let Some(dispatching) = &self.dispatching {
+                dispatching.read_page(&self.session.client).await?;
             }
             let now = Instant::now();
             let beat = if self.stale { now } else { self.written_at + HEARTBEAT };
@@ -104,6 +128,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
                     tokio::select! {
                         () = self.worker.shutdown.cancelled() => {}
                         () = sleep_until(wake) => {}
+                        wanted = Dispatching::wants_page(self.dispatching.as_mut()) => wanted?,
                         fed = self.feed.next(), if self.buffer.len() < BUFFER_ITEMS => self.take(fed),
                     }
                 }
@@ -190,12 +215,19 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
     }
 
     /// Says goodbye. The row is stale in a moment anyhow, so an error is none.
-    async fn stopped(mut self) -> Result<TermEnd, EngineError> {
+    async fn stopped(&mut self) -> TermEnd {
+        self.end_dispatching().await;
         let status = self.status(State::Stopped, 0);
         if let Err(error) = self.say(&status).await {
             tracing::debug!(%error, "the row could not be told of the shutdown");
         }
-        Ok(TermEnd::Shutdown)
+        TermEnd::Shutdown
+    }
+
+    pub(super) async fn end_dispatching(&mut self) {
+        if let Some(dispatching) = self.dispatching.take() {
+            dispatching.end().await;
+        }
     }
 
     /// Carries out the next batch of what is buffered.
@@ -285,7 +317,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
         taken: usize,
         folded: Option<Folded>,
     ) -> Result<Outcome, EngineError> {
-        let (changes, applied) =
+        let (mut changes, applied) =
             folded.map_or_else(Default::default, |folded| (folded.changes, folded.applied));
         let checksums = self.checksums_after(&changes);
         let mut status = self.status(self.state(), taken);
@@ -310,6 +342,10 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
         self.note_written(&status);
         metrics::record_events(self.worker.projection.name, events, &applied, self.feed.is_live());
         self.worker.note_reached(end);
+        if let Some(dispatching) = &mut self.dispatching {
+            dispatching.written(changes.pop().unwrap_or_default());
+            dispatching.reached(end);
+        }
         Ok(Outcome::Written)
     }
 

@@ -132,7 +132,7 @@ async fn what_cannot_be_decoded_yet_is_tried_until_it_can() {
     for live in [true, false] {
         let (log, database) = (Log::start().await, Database::new().await);
         let decoder = Arc::new(BankDecoder::default());
-        let start = || Running::with(&log, &database, vec![bank(), audit()], Arc::clone(&decoder));
+        let start = || Running::with(&log, &database, vec![bank(), audit()], Arc::clone(&decoder) as _);
         let mut engine = None;
         if live {
             engine = Some(start());

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::bank::{ACCOUNT, BankDecoder, Event, TABLES, audit, bank};
+use crate::transfers;
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -62,7 +63,10 @@ impl Log {
 
     /// Everything there is, decoded.
     pub async fn events(&self, categories: &[&str]) -> Vec<Recorded<Event>> {
-        let decoder = BankDecoder::default();
+        self.decoded(&BankDecoder::default(), categories).await
+    }
+
+    pub async fn decoded<E>(&self, decoder: &dyn Decoder<E>, categories: &[&str]) -> Vec<Recorded<E>> {
         let mut events = Vec::new();
         let mut at = LogPosition::START;
         loop {
@@ -183,22 +187,30 @@ impl Database {
 
     /// Rows, counts and checksums are those of one naive fold of the log.
     pub async fn assert_is_naive_fold_of(&self, log: &Log) {
-        let client = self.pool.get().await.unwrap();
         for (projection, categories) in [(bank(), vec!["account"]), (audit(), vec!["account", "note"])] {
-            let expected = engine::law::naive_fold(&projection, &log.events(&categories).await).unwrap();
-            let stored = engine::law::stored(&client, &projection).await.unwrap();
-            for (expected, (stored, checksums)) in expected.iter().zip(&stored) {
-                let name = expected.table.name;
-                assert_eq!(expected.rows, stored.rows, "rows of {name}");
-                let entity = !expected.updated.is_empty();
-                assert!(!entity || expected.updated == stored.updated, "updated positions of {name}");
-                // A column whose sum is 0 may stand there or not.
-                let sums = |sums: &engine::Checksums| {
-                    let nonzero = sums.columns.iter().filter(|(_, sum)| **sum != 0);
-                    (sums.rows, nonzero.map(|(name, sum)| (name.clone(), *sum)).collect::<Vec<_>>())
-                };
-                assert_eq!(sums(&stored.checksums()), sums(checksums), "checksums of {name}");
-            }
+            self.assert_is_naive_fold(&projection, &log.events(&categories).await).await;
+        }
+    }
+
+    pub async fn assert_is_naive_fold<E: Send + Sync + 'static>(
+        &self,
+        projection: &Projection<E>,
+        events: &[Recorded<E>],
+    ) {
+        let client = self.pool.get().await.unwrap();
+        let expected = engine::law::naive_fold(projection, events).unwrap();
+        let stored = engine::law::stored(&client, projection).await.unwrap();
+        for (expected, (stored, checksums)) in expected.iter().zip(&stored) {
+            let name = expected.table.name;
+            assert_eq!(expected.rows, stored.rows, "rows of {name}");
+            let entity = !expected.updated.is_empty();
+            assert!(!entity || expected.updated == stored.updated, "updated positions of {name}");
+            // A column whose sum is 0 may stand there or not.
+            let sums = |sums: &engine::Checksums| {
+                let nonzero = sums.columns.iter().filter(|(_, sum)| **sum != 0);
+                (sums.rows, nonzero.map(|(name, sum)| (name.clone(), *sum)).collect::<Vec<_>>())
+            };
+            assert_eq!(sums(&stored.checksums()), sums(checksums), "checksums of {name}");
         }
     }
 }
@@ -207,6 +219,7 @@ impl Database {
 pub async fn set_up(pool: &Pool) {
     engine::migrate(pool).await.unwrap();
     pool.get().await.unwrap().batch_execute(TABLES).await.unwrap();
+    pool.get().await.unwrap().batch_execute(transfers::TABLE).await.unwrap();
 }
 
 /// An engine at work.
@@ -221,11 +234,11 @@ impl Running {
         Running::with(log, database, vec![bank(), audit()], Arc::new(BankDecoder::default()))
     }
 
-    pub fn with(
+    pub fn with<E: Send + Sync + 'static>(
         log: &Log,
         database: &Database,
-        projections: Vec<Projection<Event>>,
-        decoder: Arc<BankDecoder>,
+        projections: Vec<Projection<E>>,
+        decoder: Arc<dyn Decoder<E>>,
     ) -> Running {
         let engine = Engine::new(projections, log.store.clone(), database.pool.clone(), decoder).unwrap();
         let (readiness, shutdown) = (engine.readiness(), CancellationToken::new());

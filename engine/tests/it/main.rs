@@ -8,4 +8,8 @@ mod fixture;
 mod folding;
 mod postgres_restart;
 mod refusals;
+mod saga_crashes;
+mod saga_rows;
+mod sagas;
 mod takeover;
+mod transfers;
