@@ -19,21 +19,32 @@ use crate::{Client, eventually};
 const READY_WITHIN: Duration = Duration::from_secs(90);
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 
-/// The shipped binary, built now if it is older than the sources.
+/// The shipped binary: the one that `HEADWATER_BINARY` names, as `./hw test` does after building it, else one that is
+/// built now.
 ///
 /// # Errors
-/// It does not build.
+/// It is not there, or does not build.
 pub fn binary() -> Result<&'static Path> {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     if let Some(path) = BINARY.get() {
         return Ok(path);
     }
+    let path = match std::env::var_os("HEADWATER_BINARY") {
+        Some(path) => PathBuf::from(path),
+        None => build()?,
+    };
+    ensure!(path.is_file(), "there is no binary at {}", path.display());
+    Ok(BINARY.get_or_init(|| path))
+}
+
+fn build() -> Result<PathBuf> {
+    // Everything, as `./hw test` builds it: the binary alone would have other features of shared dependencies.
     let built = Command::new(env!("CARGO")).args(["build", "--workspace", "--bins", "--tests"]).status()?;
     ensure!(built.success(), "the headwater binary does not build");
     // This test binary stands in <target>/debug/deps.
     let here = std::env::current_exe()?;
     let profile = here.parent().and_then(Path::parent).context("the test binary has no target folder")?;
-    Ok(BINARY.get_or_init(|| profile.join("headwater")))
+    Ok(profile.join("headwater"))
 }
 
 /// As whom the process runs.
