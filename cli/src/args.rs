@@ -107,6 +107,18 @@ pub struct AllFlags {
     /// Where to listen, and which log to use.
     #[command(flatten)]
     pub network: NetworkFlags,
+    /// How the shop keeps its books.
+    #[command(flatten)]
+    pub shop: ShopFlags,
+}
+
+/// How the shop keeps its books.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ShopFlags {
+    /// Time zone whose days sales are summed up by, such as Europe/London; another one needs `headwater reset-views`
+    /// [env: HEADWATER_SHOP_TIMEZONE] [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub shop_timezone: Option<String>,
 }
 
 /// For `lag`.
@@ -164,6 +176,7 @@ impl From<AllFlags> for Given {
                 network.allow_unauthenticated_network.then(|| "true".to_owned()),
             ),
             (Setting::EventStore, network.eventstore),
+            (Setting::ShopTimezone, flags.shop.shop_timezone),
         ];
         let mut given = Self::from(flags.storage);
         given.settings.extend(present(settings));

@@ -44,6 +44,19 @@ pub enum EngineError {
         /// The version of this binary.
         folded: i32,
     },
+    /// The views were folded with other settings than those of now, and rows of both must not stand side by side.
+    #[error(
+        "the views of `{projection}` were folded with {stored:?}, but the setting is now {found:?}: set it back, or run \
+         `headwater reset-views` to fold the views again"
+    )]
+    OtherSettings {
+        /// The projection.
+        projection: &'static str,
+        /// What it was folded with.
+        stored: String,
+        /// What it is to be folded with.
+        found: String,
+    },
     /// A projection is declared in a way that cannot work.
     #[error("projection `{projection}` is declared wrongly: {flaw}")]
     Misdeclared {
@@ -77,6 +90,7 @@ impl EngineError {
             EngineError::ForeignLog { .. }
                 | EngineError::HeadBehindCheckpoint { .. }
                 | EngineError::OtherVersion { .. }
+                | EngineError::OtherSettings { .. }
                 | EngineError::Misdeclared { .. }
         )
     }

@@ -72,6 +72,7 @@ fn through_the_wire(columns: &[Column], values: &[Value]) -> Result<Vec<Value>, 
             (Value::TimestampTz(at), SqlType::TimestampTz) => {
                 turn(at, &Type::TIMESTAMPTZ, Value::TimestampTz)?
             }
+            (Value::Date(day), SqlType::Date) => turn(day, &Type::DATE, Value::Date)?,
             (Value::Jsonb(document), SqlType::Jsonb) => turn(document, &Type::JSONB, Value::Jsonb)?,
             (other, expected) => return Err(format!("{} takes {expected:?}, not {other:?}", column.name)),
         });

@@ -17,6 +17,7 @@ pub struct Projection<E> {
     pub(crate) name: &'static str,
     pub(crate) version: i32,
     pub(crate) categories: &'static [&'static str],
+    pub(crate) settings: String,
     pub(crate) entities: Vec<Box<dyn AnyEntity<E>>>,
     pub(crate) summaries: Vec<&'static Table>,
     /// Of a saga: who carries its commands out.
@@ -28,7 +29,15 @@ impl<E: Send + Sync + 'static> Projection<E> {
     /// those of the streams whose events it folds.
     #[must_use]
     pub fn new(name: &'static str, version: i32, categories: &'static [&'static str]) -> Self {
-        Self { name, version, categories, entities: Vec::new(), summaries: Vec::new(), courier: None }
+        Self {
+            name,
+            version,
+            categories,
+            settings: String::new(),
+            entities: Vec::new(),
+            summaries: Vec::new(),
+            courier: None,
+        }
     }
 
     /// The projection of a saga, under the saga's name: the saga's rows are its one view, and what their outboxes hold
@@ -45,6 +54,14 @@ impl<E: Send + Sync + 'static> Projection<E> {
             Self::new(saga.name(), version, categories).entity(Entity::new(SagaView::new(saga)));
         projection.courier = Some(Arc::new(dispatch));
         projection
+    }
+
+    /// Folded with settings, in words for operators: whatever else than the events its rows depend on. Rows that were
+    /// folded with others are refused when the engine starts.
+    #[must_use]
+    pub fn with_settings(mut self, settings: impl Into<String>) -> Self {
+        self.settings = settings.into();
+        self
     }
 
     /// With one more entity view, and the summary views that it contributes to.

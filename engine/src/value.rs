@@ -1,5 +1,6 @@
 //! The values a view's columns can hold, how they cross to Postgres and back, and their canonical form.
 
+use jiff::civil::Date;
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use postgres_types::ToSql;
 use tokio_postgres::Row;
@@ -22,6 +23,8 @@ pub enum SqlType {
     Boolean,
     /// `timestamptz`, in microseconds
     TimestampTz,
+    /// `date`
+    Date,
     /// `jsonb`; numbers in it must be integers
     Jsonb,
 }
@@ -37,6 +40,7 @@ impl SqlType {
             SqlType::Integer => "integer",
             SqlType::Boolean => "boolean",
             SqlType::TimestampTz => "timestamptz",
+            SqlType::Date => "date",
             SqlType::Jsonb => "jsonb",
         }
     }
@@ -59,6 +63,8 @@ pub enum Value {
     Boolean(bool),
     /// A moment in whole microseconds: build it by `From<Timestamp>`, which rounds down.
     TimestampTz(Timestamp),
+    /// A day of the calendar.
+    Date(Date),
     /// A JSON document with integers as its only numbers.
     Jsonb(serde_json::Value),
 }
@@ -80,6 +86,7 @@ impl Value {
             Value::Integer(_) => SqlType::Integer,
             Value::Boolean(_) => SqlType::Boolean,
             Value::TimestampTz(_) => SqlType::TimestampTz,
+            Value::Date(_) => SqlType::Date,
             Value::Jsonb(_) => SqlType::Jsonb,
         })
     }
@@ -100,6 +107,7 @@ impl Value {
                 canonical_json(document, &mut text);
                 tagged(out, 6, &text);
             }
+            Value::Date(day) => tagged(out, 7, day.to_string().as_bytes()),
         }
     }
 
@@ -119,6 +127,7 @@ impl Value {
             SqlType::Integer => cell(row, index, Value::Integer),
             SqlType::Boolean => cell(row, index, Value::Boolean),
             SqlType::TimestampTz => cell(row, index, Value::TimestampTz),
+            SqlType::Date => cell(row, index, Value::Date),
             SqlType::Jsonb => cell(row, index, Value::Jsonb),
         }
     }
@@ -180,6 +189,7 @@ pub(crate) fn column_array<'v>(
         SqlType::Integer => array!(Integer, |number: &i32| *number),
         SqlType::Boolean => array!(Boolean, |truth: &bool| *truth),
         SqlType::TimestampTz => array!(TimestampTz, |moment: &Timestamp| *moment),
+        SqlType::Date => array!(Date, |day: &Date| *day),
         SqlType::Jsonb => array!(Jsonb, |document: &'v serde_json::Value| document),
     }
 }
@@ -209,6 +219,7 @@ conversions! {
     i64 => BigInt,
     i32 => Integer,
     bool => Boolean,
+    Date => Date,
     serde_json::Value => Jsonb,
 }
 
@@ -312,6 +323,9 @@ mod tests {
             canonical(1_i64),
             canonical(false),
             canonical(Timestamp::UNIX_EPOCH),
+            canonical(Date::constant(1970, 1, 1)),
+            canonical(Date::constant(1970, 1, 2)),
+            canonical("1970-01-01"),
             canonical(Uuid::nil()),
             canonical(serde_json::json!({})),
             canonical(serde_json::json!({"a": 1, "b": [1, 2]})),

@@ -60,7 +60,7 @@ async fn projections(config: &Config) -> Result<(), Failure> {
     roles::process(config, "headwater-projections", async |parts, readiness| {
         let store = roles::connect_to_log(&config.eventstore_url(), readiness)?;
         let vault = roles::open_vault(&data)?;
-        roles::projections::start(parts, store, vault, database_url, readiness).await
+        roles::projections::start(parts, store, vault, config, database_url, readiness).await
     })
     .await
 }

@@ -37,7 +37,8 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         };
         let vault = roles::open_vault(&data)?;
         let store = roles::connect_to_log(&log_url, readiness)?;
-        roles::projections::start(parts, store.clone(), vault.clone(), &database_url, readiness).await?;
+        roles::projections::start(parts, store.clone(), vault.clone(), config, &database_url, readiness)
+            .await?;
         let routes = roles::commands::routes(store, vault).merge(roles::queries::routes(&database_url)?);
         roles::serve_public(parts, public, routes);
         let welcome = Welcome {

@@ -11,6 +11,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
 use observability::LogFormat;
 
 pub use mask::masked;
@@ -32,6 +33,8 @@ pub struct Config {
     pub database_url: Option<String>,
     /// An EventStoreDB instead of a node of our own.
     pub eventstore: Option<String>,
+    /// The zone whose days sales are summed up by.
+    pub shop_time_zone: TimeZone,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`.

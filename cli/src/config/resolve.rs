@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use observability::{DEFAULT_LOG_FILTER, LogFormat};
 
 use super::setting::{InForce, Setting, Source};
@@ -111,6 +112,7 @@ fn default(setting: Setting, environment: &Environment<'_>) -> Result<Option<Str
         Setting::NodeListen => "127.0.0.1:2113",
         Setting::AdminListen => "127.0.0.1:9464",
         Setting::AllowUnauthenticatedNetwork => "false",
+        Setting::ShopTimezone => "UTC",
         Setting::LogFormat => "text",
         Setting::LogFilter => DEFAULT_LOG_FILTER,
     };
@@ -156,6 +158,7 @@ fn checked(in_force: Vec<InForce>) -> Result<Config, Failure> {
         admin_listen: listen(Setting::AdminListen)?,
         database_url: text(Setting::DatabaseUrl)?,
         eventstore: text(Setting::EventStore)?,
+        shop_time_zone: time_zone(of(Setting::ShopTimezone)?)?,
         log_format: log_format(of(Setting::LogFormat)?)?,
         log_filter: text(Setting::LogFilter)?.unwrap_or_default(),
         in_force,
@@ -172,6 +175,16 @@ fn boolean(in_force: &InForce) -> Result<bool, Failure> {
             other.unwrap_or_default()
         ))),
     }
+}
+
+/// From the database in the binary, so that days do not depend on the host.
+fn time_zone(in_force: &InForce) -> Result<TimeZone, Failure> {
+    let name = in_force.value.as_deref().unwrap_or_default();
+    let found = TimeZoneDatabase::bundled().get(name).ok().filter(|zone| !zone.is_unknown());
+    found.ok_or_else(|| {
+        Failure::usage(format!("{} {name:?} is not a time zone", address::named(in_force)))
+            .hint("use a name of the IANA database such as Europe/London or UTC")
+    })
 }
 
 fn log_format(in_force: &InForce) -> Result<LogFormat, Failure> {

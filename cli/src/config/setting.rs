@@ -20,6 +20,8 @@ pub enum Setting {
     DatabaseUrl,
     /// A log instead of a node of our own.
     EventStore,
+    /// The zone of the shop's days.
+    ShopTimezone,
     /// How log lines look.
     LogFormat,
     /// What is logged.
@@ -28,7 +30,7 @@ pub enum Setting {
 
 impl Setting {
     /// Every setting, in the order they are shown.
-    pub const ALL: [Setting; 9] = [
+    pub const ALL: [Setting; 10] = [
         Setting::DataDir,
         Setting::Listen,
         Setting::NodeListen,
@@ -36,6 +38,7 @@ impl Setting {
         Setting::AllowUnauthenticatedNetwork,
         Setting::DatabaseUrl,
         Setting::EventStore,
+        Setting::ShopTimezone,
         Setting::LogFormat,
         Setting::LogFilter,
     ];
@@ -51,6 +54,7 @@ impl Setting {
             Setting::AllowUnauthenticatedNetwork => "allow-unauthenticated-network",
             Setting::DatabaseUrl => "database-url",
             Setting::EventStore => "eventstore",
+            Setting::ShopTimezone => "shop-timezone",
             Setting::LogFormat => "log-format",
             Setting::LogFilter => "log-filter",
         }
@@ -67,6 +71,7 @@ impl Setting {
             Setting::AllowUnauthenticatedNetwork => "HEADWATER_ALLOW_UNAUTHENTICATED_NETWORK",
             Setting::DatabaseUrl => "DATABASE_URL",
             Setting::EventStore => "HEADWATER_EVENTSTORE",
+            Setting::ShopTimezone => "HEADWATER_SHOP_TIMEZONE",
             Setting::LogFormat => "HEADWATER_LOG_FORMAT",
             Setting::LogFilter => "RUST_LOG",
         }

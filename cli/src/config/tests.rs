@@ -135,6 +135,9 @@ fn what_cannot_be_read_is_named_with_where_it_stands() {
     let cases = [
         (Case::new().flag(Setting::Listen, "8080"), "--listen \"8080\""),
         (Case::new().flag(Setting::LogFormat, "xml"), "text or json"),
+        (Case::new().flag(Setting::ShopTimezone, "London"), "--shop-timezone \"London\" is not a time zone"),
+        (Case::new().variable("HEADWATER_SHOP_TIMEZONE", "Etc/Unknown"), "is not a time zone"),
+        (Case::new().file("shop-timezone = \"../etc/passwd\""), "is not a time zone"),
         (Case::new().variable("HEADWATER_ALLOW_UNAUTHENTICATED_NETWORK", "maybe"), "true or false"),
         (Case::new().file("listn = \"x\""), "there is no setting \"listn\""),
         (Case::new().file("listen = 8080"), "listen must be a text in quotes"),
@@ -145,6 +148,14 @@ fn what_cannot_be_read_is_named_with_where_it_stands() {
         let refused = case.refused();
         assert!(refused.contains(part), "{part:?} is not in {refused:?}");
     }
+}
+
+#[test]
+fn the_shop_keeps_the_days_of_the_zone_that_is_named_and_of_utc_else() {
+    let name = |case: Case| case.resolve().unwrap().shop_time_zone.iana_name().unwrap().to_owned();
+    assert_eq!(name(Case::new()), "UTC");
+    assert_eq!(name(Case::new().variable("HEADWATER_SHOP_TIMEZONE", "Europe/London")), "Europe/London");
+    assert_eq!(name(Case::new().file("shop-timezone = \"america/new_york\"")), "America/New_York");
 }
 
 #[test]

@@ -5,11 +5,15 @@ use event_store::EventStore;
 use observability::Readiness;
 use vault::Vault;
 
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::shutdown::Parts;
 
-/// Connections for the workers: each holds one for its lock and takes one for its batch.
-const CONNECTIONS: usize = 8;
+/// Connections in the pool while so many projections start: each worker opens one and takes it out for good, where it
+/// no longer counts, and one is for bringing the tables up to date and for what is asked now and then.
+fn connections(projections: usize) -> usize {
+    projections + 1
+}
 
 /// Brings the tables up to date and starts the workers. Readiness waits until each projection has reached the head
 /// that the log had at the start.
@@ -20,13 +24,17 @@ pub async fn start(
     parts: &mut Parts,
     store: EventStore,
     vault: Vault,
+    config: &Config,
     database_url: &str,
     readiness: &Readiness,
 ) -> Result<(), Failure> {
-    let pool = read_model::pool(database_url, CONNECTIONS).map_err(|error| Failure::of(&error))?;
+    let settings = projections::Settings { shop_time_zone: config.shop_time_zone.clone() };
+    let projections = projections::all(&settings);
+    let pool = read_model::pool(database_url, connections(projections.len()))
+        .map_err(|error| Failure::of(&error))?;
     read_model::migrate(&pool).await.map_err(|error| Failure::of(&error))?;
     engine::migrate(&pool).await.map_err(|error| Failure::of(&error))?;
-    let engine = Engine::new(projections::all(), store, pool, projections::decoder(vault))
+    let engine = Engine::new(projections, store, pool, projections::decoder(vault))
         .map_err(|error| Failure::of(&error))?;
     for mut projection in engine.readiness() {
         let latch = readiness.latch(format!("projection {}", projection.projection()));

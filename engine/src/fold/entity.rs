@@ -186,18 +186,19 @@ fn contribute<V: EntityView>(
     after: Option<&V::Row>,
     mut emit: impl FnMut(Vec<Value>, Vec<i128>),
 ) {
-    let mut net: Vec<(Vec<Value>, Vec<i128>)> = Vec::new();
+    // An order may have thousands of lines, so keys are found by hash; they are told in the order they came.
+    let mut net: HashMap<Vec<Value>, (usize, Vec<i128>)> = HashMap::new();
     for (row, sign) in [(after, 1), (before, -1)] {
         let Some(row) = row else { continue };
         for (summary_key, amounts) in (contributor.contributions)(key, row) {
-            let amounts = amounts.into_iter().map(|amount| i128::from(amount) * sign);
-            match net.iter_mut().find(|(known, _)| *known == summary_key) {
-                Some((_, sum)) => sum.iter_mut().zip(amounts).for_each(|(sum, amount)| *sum += amount),
-                None => net.push((summary_key, amounts.collect())),
-            }
+            let place = net.len();
+            let (_, sums) = net.entry(summary_key).or_insert_with(|| (place, vec![0; amounts.len()]));
+            sums.iter_mut().zip(amounts).for_each(|(sum, amount)| *sum += i128::from(amount) * sign);
         }
     }
-    for (summary_key, amounts) in net {
+    let mut net: Vec<_> = net.into_iter().collect();
+    net.sort_unstable_by_key(|(_, (place, _))| *place);
+    for (summary_key, (_, amounts)) in net {
         if amounts.iter().any(|amount| *amount != 0) {
             emit(summary_key, amounts);
         }

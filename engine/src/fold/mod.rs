@@ -53,6 +53,7 @@ impl std::fmt::Display for KeyText<'_> {
                 Value::Integer(number) => write!(f, "{number}")?,
                 Value::Boolean(truth) => write!(f, "{truth}")?,
                 Value::TimestampTz(moment) => write!(f, "{moment}")?,
+                Value::Date(day) => write!(f, "{day}")?,
                 Value::Null | Value::Jsonb(_) => f.write_str("?")?,
             }
         }

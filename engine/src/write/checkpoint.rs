@@ -2,6 +2,7 @@
 
 use contract::{LogIdentity, LogPosition};
 use deadpool_postgres::ClientWrapper;
+use postgres_types::ToSql;
 use tokio_postgres::Error;
 
 use crate::checksum::Checksums;
@@ -24,11 +25,12 @@ const INSERT_PROJECTION: &str =
     "INSERT INTO projection (name, active_version) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 
 const INSERT_VERSION: &str = "
-    INSERT INTO projection_version (name, version, state, log_identity, position, fence, head_position, heartbeat_at)
-    VALUES ($1, $2, $3, $4, 0, 0, $5, now()) ON CONFLICT DO NOTHING";
+    INSERT INTO projection_version (name, version, state, log_identity, position, fence, head_position, heartbeat_at,
+        settings)
+    VALUES ($1, $2, $3, $4, 0, 0, $5, now(), $6) ON CONFLICT DO NOTHING";
 
 const STANDING: &str = "
-    SELECT p.active_version, v.log_identity, v.position FROM projection p
+    SELECT p.active_version, v.log_identity, v.position, v.settings FROM projection p
     LEFT JOIN projection_version v ON v.name = p.name AND v.version = $2 WHERE p.name = $1";
 
 /// Begins a term: whoever held the projection before finds another fence at its next transaction.
@@ -43,7 +45,7 @@ const CHECKSUMS: &str =
 /// Reads where the projection stands, without taking it over; none when nothing was folded yet.
 ///
 /// # Errors
-/// [`EngineError::Postgres`], or the refusal of a log or version that the views are not of.
+/// [`EngineError::Postgres`], or the refusal of a log, version or settings that the views are not of.
 pub(crate) async fn look<E: Send + Sync + 'static>(
     client: &ClientWrapper,
     projection: &Projection<E>,
@@ -66,6 +68,11 @@ pub(crate) async fn look<E: Send + Sync + 'static>(
         let stored = LogIdentity(u32::try_from(identity).unwrap_or_default());
         return Err(EngineError::ForeignLog { projection: name, stored, found: log });
     }
+    let settings: &str = row.try_get(3)?;
+    if settings != projection.settings {
+        let (stored, found) = (settings.to_owned(), projection.settings.clone());
+        return Err(EngineError::OtherSettings { projection: name, stored, found });
+    }
     Ok(Some(LogPosition(position.cast_unsigned())))
 }
 
@@ -83,7 +90,9 @@ pub(crate) async fn take_over<E: Send + Sync + 'static>(
     let state = contract::status::State::CatchingUp.as_str();
     let transaction = client.transaction().await?;
     transaction.execute(INSERT_PROJECTION, &[&name, &version]).await?;
-    transaction.execute(INSERT_VERSION, &[&name, &version, &state, &i64::from(log.0), &head]).await?;
+    let first =
+        [&name as &(dyn ToSql + Sync), &version, &state, &i64::from(log.0), &head, &projection.settings];
+    transaction.execute(INSERT_VERSION, &first).await?;
     let taken = transaction.query_one(TAKE_OVER, &[&name, &version, &state, &head]).await?;
     let rows = transaction.query(CHECKSUMS, &[&name, &version]).await?;
     transaction.commit().await?;

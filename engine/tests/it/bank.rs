@@ -9,6 +9,8 @@ use engine::{
 };
 use event_store::RecordedEvent;
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -100,6 +102,7 @@ pub struct Account {
     balance: i64,
     open: bool,
     opened_at: Timestamp,
+    opened_on: Date,
     last: serde_json::Value,
 }
 
@@ -112,6 +115,7 @@ static ACCOUNTS: Table = Table {
         Column::new("balance", SqlType::BigInt),
         Column::new("open", SqlType::Boolean),
         Column::new("opened_at", SqlType::TimestampTz),
+        Column::new("opened_on", SqlType::Date),
         Column::new("last", SqlType::Jsonb),
     ],
     person: Some("account"),
@@ -143,7 +147,8 @@ impl EntityView for Accounts {
                 return Err(FoldError::new("it is open already"));
             }
             let (owner, branch, opened_at) = (Some(owner.clone()), *branch, event.occurred_at);
-            return Ok(Some(Account { owner, branch, balance: 0, open: true, opened_at, last }));
+            let opened_on = TimeZone::UTC.to_datetime(opened_at).date();
+            return Ok(Some(Account { owner, branch, balance: 0, open: true, opened_at, opened_on, last }));
         }
         let mut row = row.ok_or_else(|| FoldError::new("there is no such account"))?;
         row.last = last;
@@ -175,6 +180,7 @@ impl EntityView for Accounts {
             row.balance.into(),
             row.open.into(),
             row.opened_at.into(),
+            row.opened_on.into(),
             row.last.clone().into(),
         ]
     }
@@ -187,6 +193,7 @@ impl EntityView for Accounts {
             balance: stored.take()?,
             open: stored.take()?,
             opened_at: stored.take()?,
+            opened_on: stored.take()?,
             last: stored.take()?,
         })
     }
@@ -369,7 +376,8 @@ pub fn audit() -> Projection<Event> {
 /// The tables of both projections.
 pub const TABLES: &str = "
     CREATE TABLE accounts_v1 (account uuid PRIMARY KEY, owner text, branch integer NOT NULL, balance bigint NOT NULL,
-        open boolean NOT NULL, opened_at timestamptz NOT NULL, last jsonb NOT NULL, updated_position bigint NOT NULL);
+        open boolean NOT NULL, opened_at timestamptz NOT NULL, opened_on date NOT NULL,
+        last jsonb NOT NULL, updated_position bigint NOT NULL);
     CREATE TABLE tallies_v1 (account uuid, type text, events bigint NOT NULL, updated_position bigint NOT NULL,
         PRIMARY KEY (account, type));
     CREATE TABLE branches_v1 (branch integer PRIMARY KEY, accounts bigint NOT NULL, balance bigint NOT NULL,

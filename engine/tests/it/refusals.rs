@@ -53,6 +53,29 @@ async fn another_version_of_the_views_is_refused_with_the_command_that_mends_it(
     assert!(error.to_string().contains("headwater reset-views"), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_settings_are_refused_with_the_command_that_mends_it_and_the_same_go_on() {
+    let (log, database) = (Log::start().await, Database::new().await);
+    let with = |settings: &str| {
+        let projections = vec![bank().with_settings(settings), audit()];
+        Running::with(&log, &database, projections, Arc::new(BankDecoder::default()))
+    };
+    for number in 1..=2 {
+        let mut engine = with("the zone UTC");
+        log.append(&[opened(number)]).await;
+        engine.ready().await;
+        engine.stop().await;
+    }
+    let before = database.standing("bank").await.unwrap();
+    let error = with("the zone EET").refusal().await;
+    let expected = "were folded with \"the zone UTC\", but the setting is now \"the zone EET\"";
+    assert!(matches!(error, EngineError::OtherSettings { projection: "bank", .. }));
+    assert!(error.to_string().contains(expected), "{error}");
+    assert!(error.to_string().contains("headwater reset-views"), "{error}");
+    assert_eq!(database.standing("bank").await.unwrap().fence, before.fence, "nothing was written");
+    assert!(matches!(Running::start(&log, &database).refusal().await, EngineError::OtherSettings { .. }));
+}
+
 #[tokio::test]
 async fn a_projection_that_cannot_work_is_refused_before_anything_runs() {
     let (log, database) = (Log::start().await, Database::new().await);

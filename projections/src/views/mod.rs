@@ -1,8 +1,19 @@
-//! One file a view.
+//! One file a view, and what several share.
 
 pub(crate) mod customers;
+mod lines;
+pub(crate) mod order_lines;
+pub(crate) mod orders;
+pub(crate) mod payments;
 pub(crate) mod product_texts;
 pub(crate) mod products;
+pub(crate) mod return_lines;
+pub(crate) mod returns;
+pub(crate) mod sales_by_country;
+pub(crate) mod sales_by_customer;
+pub(crate) mod sales_by_day;
+pub(crate) mod sales_by_product;
+pub(crate) mod shipments;
 
 use engine::FoldError;
 

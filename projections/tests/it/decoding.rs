@@ -8,7 +8,8 @@ use engine::DecodeFailure;
 use event_store::{RecordedEvent, Revision, StreamId};
 use vault::Vault;
 
-use crate::shop::{Shop, Wish, customer};
+use crate::shop::Shop;
+use crate::wishes::{Wish, customer};
 
 async fn last_of(shop: &Shop, stream: &StreamId) -> RecordedEvent {
     let page = shop.store.read_stream(stream, Revision::FIRST, 100).await.unwrap().unwrap();

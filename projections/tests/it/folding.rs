@@ -10,7 +10,9 @@ use engine::Recorded;
 use proptest::test_runner::{Config, TestRunner};
 use read_model::customers::{CUSTOMER, CustomerRow};
 
-use crate::shop::{Shop, Wish, customer, sku, wish};
+use crate::sales::assert_sums_are_of_the_rows;
+use crate::shop::{Shop, settings};
+use crate::wishes::{Wish, customer, sku, wish};
 
 /// All events of a projection's categories, opened.
 async fn events(shop: &Shop, categories: &[&str]) -> Vec<Recorded<ShopEvent>> {
@@ -31,12 +33,17 @@ async fn events(shop: &Shop, categories: &[&str]) -> Vec<Recorded<ShopEvent>> {
 
 async fn assert_is_naive_fold(shop: &Shop) {
     let client = shop.pool.get().await.unwrap();
-    let categories: [&[&str]; 2] = [&["product-", "stock-"], &["user-"]];
-    for (projection, categories) in projections::all().into_iter().zip(categories) {
+    let categories: [&[&str]; 3] =
+        [&["product-", "stock-"], &["user-"], &["order-", "payment-", "shipment-", "return-"]];
+    let projections = projections::all(&settings());
+    assert_eq!(projections.len(), categories.len());
+    for (projection, categories) in projections.into_iter().zip(categories) {
         let expected = engine::law::naive_fold(&projection, &events(shop, categories).await).unwrap();
         let stored = engine::law::stored(&client, &projection).await.unwrap();
         for (expected, (stored, checksums)) in expected.iter().zip(&stored) {
-            assert_eq!(expected, stored);
+            assert_eq!(expected.rows, stored.rows, "{}", expected.table.name);
+            // The naive fold knows no positions of summaries.
+            assert!(expected.updated.is_empty() || expected.updated == stored.updated);
             assert_eq!(stored.checksums().rows, checksums.rows);
             let kept = checksums.columns.iter().filter(|(_, sum)| **sum != 0);
             let computed = stored.checksums();
@@ -49,7 +56,7 @@ async fn assert_is_naive_fold(shop: &Shop) {
 fn whatever_the_domain_decides_folds_into_what_one_naive_fold_gives() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let config = Config { cases: 6, max_shrink_iters: 20, failure_persistence: None, ..Config::default() };
-    let wishes = (proptest::collection::vec(wish(), 0..120), proptest::collection::vec(wish(), 0..60));
+    let wishes = (proptest::collection::vec(wish(), 0..200), proptest::collection::vec(wish(), 0..100));
     TestRunner::new(config)
         .run(&wishes, |(history, live)| {
             runtime.block_on(async {
@@ -63,6 +70,7 @@ fn whatever_the_domain_decides_folds_into_what_one_naive_fold_gives() {
                 }
                 shop.until_head().await;
                 assert_is_naive_fold(&shop).await;
+                assert_sums_are_of_the_rows(&shop).await;
                 folding.stop().await;
             });
             Ok(())

@@ -3,5 +3,7 @@
 
 mod decoding;
 mod folding;
+mod sales;
 mod shop;
 mod tables;
+mod wishes;

@@ -2,124 +2,63 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use contract::{Currency, LogPosition, Money};
+use contract::LogPosition;
 use deadpool_postgres::Pool;
-use domain::ids::{OrderId, ProductId, UserId};
-use domain::personal::Personal;
+use domain::ids::{ProductId, UserId};
+use domain::order::Order;
+use domain::payment::Payment;
 use domain::product::{self, Product};
-use domain::stock::{self, Action, Stock};
-use domain::user::{self, User};
-use domain::value::{
-    Country, CustomerNumber, Description, Email, PersonName, Price, ProductName, Quantity, QuantityChange,
-    Reason, Sku,
-};
+use domain::returns::Return;
+use domain::shipment::Shipment;
+use domain::stock::{self, Stock};
+use domain::user::User;
 use domain::{Decider, ShopEvent, codec};
 use engine::Engine;
 use event_store::{EventId, EventStore, Expected, Metadata, NewEvent, StreamId};
 use event_store_node::{Node, NodeConfig};
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use private_postgres::{TestDatabase, test_database};
-use proptest::prelude::*;
+use projections::Settings;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vault::Vault;
 
+use crate::wishes::{Wish, customer, order_id, payment_id, return_id, shipment_id, sku};
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What somebody wants done; the numbers choose whom it is about.
-#[derive(Debug, Clone)]
-pub enum Wish {
-    Product(u8, product::Command),
-    Stock(u8, Action),
-    User(u8, user::Command),
+/// The zone whose days the shop keeps.
+pub const ZONE: &str = "America/New_York";
+
+/// When the first event happened, and how much later each of the others: many days, and the end of summer time.
+const BEGUN: &str = "2010-10-25T00:00:00.5Z";
+const EVENT_EVERY: SignedDuration = SignedDuration::from_hours(7);
+
+/// What the shop's projections are set up with.
+pub fn settings() -> Settings {
+    Settings { shop_time_zone: TimeZone::get(ZONE).unwrap() }
 }
 
-fn name() -> impl Strategy<Value = Option<ProductName>> {
-    proptest::option::of("[A-Za-zß ]{1,20}x".prop_map(|text| ProductName::new(&text).unwrap()))
-}
-
-fn description() -> impl Strategy<Value = Option<Description>> {
-    proptest::option::of("[a-z\n✓]{1,40}x".prop_map(|text| Description::new(&text).unwrap()))
-}
-
-fn price() -> impl Strategy<Value = Price> {
-    (0_i64..100_000).prop_map(|minor| Price::new(Money::new(minor, Currency::GBP)).unwrap())
-}
-
-fn product_command() -> impl Strategy<Value = (u8, product::Command)> {
-    let command = prop_oneof![
-        2 => (name(), description()).prop_map(|(name, description)| product::Command::ChangeDetails { name, description }),
-        2 => price().prop_map(|price| product::Command::ChangePrice { price }),
-        1 => Just(product::Command::Delist),
-        1 => Just(product::Command::Relist),
-    ];
-    let list = (0_u8..5, name(), description(), price()).prop_map(|(number, name, description, price)| {
-        (number, product::Command::List { sku: sku(number), name, description, price })
-    });
-    prop_oneof![2 => list, 3 => (0_u8..5, command)]
-}
-
-fn stock_action() -> impl Strategy<Value = Action> {
-    let quantity = || (1_i64..50).prop_map(|units| Quantity::new(units).unwrap());
-    let order = || (0_u128..4).prop_map(|number| OrderId(Uuid::from_u128(number)));
-    prop_oneof![
-        3 => quantity().prop_map(|quantity| Action::Receive { quantity }),
-        1 => (1_i64..20, any::<bool>()).prop_map(|(units, less)| Action::Adjust {
-            quantity: QuantityChange::new(if less { -units } else { units }).unwrap(),
-            reason: Reason::new("counted").unwrap(),
-        }),
-        3 => (order(), quantity()).prop_map(|(order_id, quantity)| Action::Reserve { order_id, quantity }),
-        1 => order().prop_map(|order_id| Action::Release { order_id }),
-        2 => order().prop_map(|order_id| Action::Ship { order_id }),
-    ]
-}
-
-fn user_command() -> impl Strategy<Value = (u8, user::Command)> {
-    let person = || {
-        let name = "[A-Z][a-zé]{1,12}".prop_map(|text| Personal::Clear(PersonName::new(&text).unwrap()));
-        let email = "[a-z]{1,8}"
-            .prop_map(|text| Personal::Clear(Email::new(&format!("{text}@example.org")).unwrap()));
-        let country = prop_oneof![Just("France"), Just("EIRE")].prop_map(|text| Country::new(text).unwrap());
-        (country, proptest::option::of(name), proptest::option::of(email))
-    };
-    prop_oneof![
-        2 => (0_u8..4, person()).prop_map(|(number, (country, name, email))| {
-            (number, user::Command::Register { customer_number: customer(number), country, name, email })
-        }),
-        2 => (0_u8..4, person()).prop_map(|(number, (country, name, email))| {
-            (number, user::Command::ChangeProfile { country, name, email })
-        }),
-        1 => (0_u8..4).prop_map(|number| (number, user::Command::Deactivate)),
-    ]
-}
-
-pub fn wish() -> impl Strategy<Value = Wish> {
-    prop_oneof![
-        4 => product_command().prop_map(|(number, command)| Wish::Product(number, command)),
-        6 => (0_u8..5, stock_action()).prop_map(|(number, action)| Wish::Stock(number, action)),
-        4 => user_command().prop_map(|(number, command)| Wish::User(number, command)),
-    ]
-}
-
-pub fn sku(number: u8) -> Sku {
-    Sku::new(&format!("SKU{number}")).unwrap()
-}
-
-pub fn customer(number: u8) -> CustomerNumber {
-    CustomerNumber::new(&format!("{}", 17_000 + u32::from(number))).unwrap()
-}
+type States<D> = HashMap<u8, <D as Decider>::State>;
 
 pub struct Shop {
     pub store: EventStore,
     pub vault: Vault,
     pub pool: Pool,
-    products: HashMap<u8, product::State>,
-    stocks: HashMap<u8, stock::State>,
-    users: HashMap<u8, user::State>,
+    products: States<Product>,
+    stocks: States<Stock>,
+    users: States<User>,
+    orders: States<Order>,
+    payments: States<Payment>,
+    shipments: States<Shipment>,
+    returns: States<Return>,
+    appended: AtomicU32,
     _node: Node,
     _database: TestDatabase,
     _directory: tempfile::TempDir,
@@ -144,20 +83,30 @@ impl Shop {
             products: HashMap::new(),
             stocks: HashMap::new(),
             users: HashMap::new(),
+            orders: HashMap::new(),
+            payments: HashMap::new(),
+            shipments: HashMap::new(),
+            returns: HashMap::new(),
+            appended: AtomicU32::new(0),
             _node: node,
             _database: database,
             _directory: directory,
         }
     }
 
-    /// Decides and appends what comes of it; a rejected wish is none. Stock of a product that was never listed is not
-    /// to be had.
+    /// Decides and appends what comes of it, as if it were some hours after what came before; a rejected wish is none.
     pub async fn wish(&mut self, wish: Wish) {
-        match wish {
+        let number = self.appended.fetch_add(1, Ordering::SeqCst);
+        let begun: Timestamp = BEGUN.parse().unwrap();
+        self.wish_at(wish, begun + EVENT_EVERY * i32::try_from(number).unwrap()).await;
+    }
+
+    /// The same at a time of its own. Stock of a product that was never listed is not to be had.
+    pub async fn wish_at(&mut self, wish: Wish, at: Timestamp) {
+        let (category, id, events) = match wish {
             Wish::Product(number, command) => {
                 let id = ProductId::from_sku(&sku(number)).0;
-                let events = decide::<Product>(self.products.entry(number).or_default(), command);
-                self.append(Product::CATEGORY, id, events).await;
+                (Product::CATEGORY, id, decide::<Product>(&mut self.products, number, command))
             }
             Wish::Stock(number, action) => {
                 if self.products.get(&number).is_none_or(|product| *product == product::State::Unknown) {
@@ -165,27 +114,31 @@ impl Shop {
                 }
                 let product_id = ProductId::from_sku(&sku(number));
                 let command = stock::Command { product_id, action };
-                let events = decide::<Stock>(self.stocks.entry(number).or_default(), command);
-                self.append(Stock::CATEGORY, product_id.0, events).await;
+                (Stock::CATEGORY, product_id.0, decide::<Stock>(&mut self.stocks, number, command))
             }
             Wish::User(number, command) => {
                 let id = UserId::from_number(&customer(number)).0;
-                let events = decide::<User>(self.users.entry(number).or_default(), command);
-                self.append(User::CATEGORY, id, events).await;
+                (User::CATEGORY, id, decide::<User>(&mut self.users, number, command))
             }
-        }
-    }
-
-    async fn append<E: Into<ShopEvent>>(&self, category: &str, id: Uuid, events: Vec<E>) {
+            Wish::Order(number, command) => {
+                (Order::CATEGORY, order_id(number).0, decide::<Order>(&mut self.orders, number, command))
+            }
+            Wish::Payment(number, command) => {
+                let id = payment_id(number).0;
+                (Payment::CATEGORY, id, decide::<Payment>(&mut self.payments, number, command))
+            }
+            Wish::Shipment(number, command) => {
+                let id = shipment_id(number).0;
+                (Shipment::CATEGORY, id, decide::<Shipment>(&mut self.shipments, number, command))
+            }
+            Wish::Return(number, command) => {
+                (Return::CATEGORY, return_id(number).0, decide::<Return>(&mut self.returns, number, command))
+            }
+        };
         for event in events {
-            let sealed = self.vault.seal(codec::encode(&event.into())).await.unwrap();
-            self.append_raw(
-                &StreamId::new(category, &id),
-                sealed.event_type,
-                sealed.schema_version,
-                sealed.data,
-            )
-            .await;
+            let sealed = self.vault.seal(codec::encode(&event)).await.unwrap();
+            let stream = StreamId::new(category, &id);
+            self.append(&stream, sealed.event_type, sealed.schema_version, sealed.data, at).await;
         }
     }
 
@@ -196,8 +149,19 @@ impl Shop {
         schema_version: u32,
         data: Vec<u8>,
     ) -> LogPosition {
+        self.append(stream, event_type, schema_version, data, Timestamp::now()).await
+    }
+
+    async fn append(
+        &self,
+        stream: &StreamId,
+        event_type: &'static str,
+        schema_version: u32,
+        data: Vec<u8>,
+        occurred_at: Timestamp,
+    ) -> LogPosition {
         let id = Uuid::new_v4();
-        let metadata = Metadata::of_command(id, schema_version, Timestamp::now());
+        let metadata = Metadata::of_command(id, schema_version, occurred_at);
         let event =
             NewEvent { id: EventId(id), event_type: Cow::Borrowed(event_type), data: data.into(), metadata };
         self.store.append(stream, Expected::Any, vec![event]).await.unwrap().position
@@ -206,7 +170,8 @@ impl Shop {
     /// Folds up to the head with the keys of this vault.
     pub async fn fold(&self, vault: Vault) -> Folding {
         let decoder = projections::decoder(vault);
-        let engine = Engine::new(projections::all(), self.store.clone(), self.pool.clone(), decoder).unwrap();
+        let projections = projections::all(&settings());
+        let engine = Engine::new(projections, self.store.clone(), self.pool.clone(), decoder).unwrap();
         let shutdown = CancellationToken::new();
         Folding { task: tokio::spawn(engine.run(shutdown.clone())), shutdown }
     }
@@ -236,16 +201,17 @@ impl Shop {
 
     pub async fn until_head(&self) {
         let head = self.store.head().await.unwrap();
-        for projection in projections::all() {
+        for projection in projections::all(&settings()) {
             self.until(projection.name(), |position, _, _| position >= head).await;
         }
     }
 }
 
-fn decide<D: Decider>(state: &mut D::State, command: D::Command) -> Vec<D::Event> {
+fn decide<D: Decider>(states: &mut States<D>, number: u8, command: D::Command) -> Vec<ShopEvent> {
+    let state = states.entry(number).or_default();
     let events = D::decide(state, command).unwrap_or_default();
     *state = events.iter().fold(state.clone(), D::evolve);
-    events
+    events.into_iter().map(Into::into).collect()
 }
 
 pub struct Folding {

@@ -2,6 +2,8 @@
 
 use private_postgres::test_database;
 
+use crate::shop::settings;
+
 #[tokio::test]
 async fn every_view_has_a_table_with_its_columns_types_and_key() {
     let database = test_database().await;
@@ -12,7 +14,7 @@ async fn every_view_has_a_table_with_its_columns_types_and_key() {
             a.attnum = ANY (coalesce((SELECT i.indkey::int2[] FROM pg_index i
                 WHERE i.indrelid = a.attrelid AND i.indisprimary), '{}'))
         FROM pg_attribute a WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped";
-    for projection in projections::all() {
+    for projection in projections::all(&settings()) {
         for table in projection.tables() {
             let name = table.versioned(projection.version());
             let mut found = Vec::new();
@@ -38,4 +40,21 @@ async fn every_view_has_a_table_with_its_columns_types_and_key() {
             assert_eq!(found, expected, "{name}");
         }
     }
+}
+
+#[test]
+fn every_table_of_the_read_model_is_folded_into_and_no_other() {
+    let sorted = |mut names: Vec<(&'static str, &'static str)>| {
+        names.sort_unstable();
+        names
+    };
+    let folded = projections::all(&settings());
+    let folded = folded.iter().flat_map(|projection| {
+        let tables: Vec<_> = projection.tables().map(|table| (projection.name(), table.name)).collect();
+        tables
+    });
+    let expected = read_model::PROJECTIONS
+        .iter()
+        .flat_map(|projection| projection.views.iter().map(|view| (projection.name, view.name)));
+    assert_eq!(sorted(folded.collect()), sorted(expected.collect()));
 }
