@@ -110,7 +110,11 @@ impl State {
             self.refuse_item(*subject_id);
         } else if !is_answered_elsewhere(command, code) {
             let (command, subject_id) = (command.clone(), *subject_id);
-            self.troubles.push(Trouble { command, subject_id, reason: format!("{code}: {message}") });
+            let trouble = Trouble { command, subject_id, reason: format!("{code}: {message}") };
+            // The log may say it twice.
+            if !self.troubles.contains(&trouble) {
+                self.troubles.push(trouble);
+            }
         }
     }
 

@@ -126,7 +126,11 @@ impl State {
             && !is_answered_elsewhere(command, code)
         {
             let (command, subject_id) = (command.clone(), *subject_id);
-            self.troubles.push(Trouble { command, subject_id, reason: format!("{code}: {message}") });
+            let trouble = Trouble { command, subject_id, reason: format!("{code}: {message}") };
+            // The log may say it twice.
+            if !self.troubles.contains(&trouble) {
+                self.troubles.push(trouble);
+            }
         }
     }
 

@@ -5,5 +5,8 @@ mod any_order;
 mod fulfilment;
 mod fulfilment_by_hand;
 mod return_handling;
+mod sandbox;
+mod shop;
 mod story;
+mod whole;
 mod world;
