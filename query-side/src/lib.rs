@@ -14,6 +14,7 @@ mod schema;
 use std::time::Duration;
 
 use axum::Router;
+use contract::Currency;
 
 pub use http::MIN_POSITION_HEADER;
 pub use schema::sdl;
@@ -27,18 +28,22 @@ pub struct QueryConfig {
     pub connections: usize,
     /// Requests answered at once; the next is refused with `TOO_MANY_REQUESTS`.
     pub max_concurrent: usize,
+    /// The shop's one currency, which sums of sales are in.
+    pub currency: Currency,
     /// How long a request waits for the position it asks for.
     pub position_wait: Duration,
 }
 
 impl QueryConfig {
-    /// The defaults for one database: 16 connections, 256 requests at once, two seconds of waiting.
+    /// The defaults for one database: 16 connections, 256 requests at once, two seconds of waiting; pounds
+    /// sterling, as on the command side.
     #[must_use]
     pub fn new(database_url: impl Into<String>) -> Self {
         Self {
             database_url: database_url.into(),
             connections: 16,
             max_concurrent: 256,
+            currency: Currency::GBP,
             position_wait: Duration::from_secs(2),
         }
     }
@@ -56,5 +61,5 @@ pub struct SetupError(#[from] read_model::PoolError);
 /// The database URL cannot be read.
 pub fn router(config: &QueryConfig) -> Result<Router, SetupError> {
     let reader = read::Reader::new(&config.database_url, config.connections, config.position_wait)?;
-    Ok(http::routes(reader, config.max_concurrent))
+    Ok(http::routes(reader, config.currency, config.max_concurrent))
 }

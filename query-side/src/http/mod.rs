@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
+use contract::Currency;
 use tokio::sync::Semaphore;
 
 use crate::read::Reader;
@@ -30,9 +31,9 @@ struct Service {
 }
 
 /// Every route.
-pub(crate) fn routes(reader: Reader, max_concurrent: usize) -> Router {
+pub(crate) fn routes(reader: Reader, currency: Currency, max_concurrent: usize) -> Router {
     let service = Service {
-        schema: schema::build(),
+        schema: schema::build(currency),
         reader: Arc::new(reader),
         permits: Semaphore::new(max_concurrent),
     };

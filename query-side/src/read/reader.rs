@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use contract::status::State;
-use contract::{ApiError, Position};
+use contract::{ApiError, ErrorCode, Position};
 use deadpool_postgres::Pool;
+use postgres_types::ToSql;
 use read_model::{Projection, View};
 use tokio::sync::OnceCell;
+use tokio_postgres::Row;
+use uuid::Uuid;
 
 use super::hints::Hints;
 use super::snapshot::Snapshot;
@@ -17,6 +21,10 @@ use crate::metrics::POSITION_WAIT;
 
 /// While a request waits, it looks this often without a hint.
 const SLOW_LOOK: Duration = Duration::from_millis(250);
+
+/// Items of all lists without pages in one answer: lines, payments and whatever else belongs to orders. A page of 100
+/// orders with as many lines as an order may have would be ten times that.
+const MAX_ITEMS: usize = 50_000;
 
 /// Where answers are read from.
 #[derive(Debug)]
@@ -89,6 +97,7 @@ pub(crate) struct ReadContext {
     projections: BTreeSet<&'static str>,
     position: Option<Position>,
     snapshot: OnceCell<Result<Snapshot, ApiError>>,
+    items: AtomicUsize,
 }
 
 impl ReadContext {
@@ -98,7 +107,7 @@ impl ReadContext {
         projections: BTreeSet<&'static str>,
         position: Option<Position>,
     ) -> Self {
-        Self { reader, projections, position, snapshot: OnceCell::new() }
+        Self { reader, projections, position, snapshot: OnceCell::new(), items: AtomicUsize::new(0) }
     }
 
     /// The snapshot of the request.
@@ -120,6 +129,57 @@ impl ReadContext {
         let snapshot = self.snapshot().await?;
         let table = snapshot.table(projection, view)?;
         Ok((snapshot, table))
+    }
+
+    /// The one row of which a column has this value.
+    pub(crate) async fn row(
+        &self,
+        projection: &Projection,
+        view: &View,
+        column: &'static str,
+        value: &(dyn ToSql + Sync),
+    ) -> Result<Option<Row>, Failure> {
+        let (snapshot, table) = self.table(projection, view).await?;
+        let sql = format!("SELECT {} FROM {table} WHERE {column} = $1", view.column_list());
+        Ok(snapshot.query(&sql, &[value]).await?.pop())
+    }
+
+    /// All rows of which a column has one of these values, in one statement, in the order of the columns `sort`. Counts
+    /// them against [`MAX_ITEMS`].
+    pub(crate) async fn rows(
+        &self,
+        projection: &Projection,
+        view: &View,
+        column: &'static str,
+        sort: &'static str,
+        values: &[Uuid],
+    ) -> Result<Vec<Row>, Failure> {
+        let (snapshot, table) = self.table(projection, view).await?;
+        // One more than an answer may hold tells that there are too many.
+        let sql = format!(
+            "SELECT {} FROM {table} WHERE {column} = ANY ($1) ORDER BY {sort} LIMIT {}",
+            view.column_list(),
+            MAX_ITEMS + 1
+        );
+        let rows = snapshot.query(&sql, &[&values]).await?;
+        self.count_items(rows.len())?;
+        Ok(rows)
+    }
+
+    /// Counts what lists without pages bring into the answer.
+    ///
+    /// # Errors
+    /// There are more than [`MAX_ITEMS`] by now.
+    pub(crate) fn count_items(&self, more: usize) -> Result<(), Failure> {
+        // A page of lists at a time, each of at most a few million: no sum of them wraps.
+        if self.items.fetch_add(more, Ordering::Relaxed).saturating_add(more) <= MAX_ITEMS {
+            return Ok(());
+        }
+        let message = format!(
+            "the lists in this answer hold more than {MAX_ITEMS} lines, payments and the like; ask for smaller pages"
+        );
+        let details = serde_json::json!({"limit": MAX_ITEMS});
+        Err(ApiError::new(ErrorCode::QueryTooComplex).with_message(message).with_details(details).into())
     }
 
     /// Up to where everything is folded that the answer was read from; none when no table was read.

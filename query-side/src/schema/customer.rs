@@ -1,5 +1,7 @@
 //! Customers.
 
+use std::collections::HashMap;
+
 use async_graphql::{Context, Enum, ID, Object, Result};
 use contract::PublicId;
 use postgres_types::ToSql;
@@ -23,21 +25,30 @@ impl Customer {
         CustomerRow::read(row).map(Self)
     }
 
+    fn read_all(rows: &[Row]) -> Result<Vec<Self>, tokio_postgres::Error> {
+        rows.iter().map(Self::read).collect()
+    }
+
     /// The one customer of whom a column has this value.
     async fn find(
         ctx: &Context<'_>,
         column: &'static str,
         value: &(dyn ToSql + Sync),
     ) -> Result<Option<Self>, Failure> {
-        let (snapshot, table) = read_context(ctx).table(&CUSTOMERS, &CUSTOMER).await?;
-        let sql = format!("SELECT {} FROM {table} WHERE {column} = $1", CUSTOMER.column_list());
-        let rows = snapshot.query(&sql, &[value]).await?;
-        Ok(rows.first().map(Self::read).transpose()?)
+        let row = read_context(ctx).row(&CUSTOMERS, &CUSTOMER, column, value).await?;
+        Ok(row.as_ref().map(Self::read).transpose()?)
     }
 
     /// By the id, for `node`.
     pub(super) async fn by_id(ctx: &Context<'_>, id: Uuid) -> Result<Option<Self>, Failure> {
         Self::find(ctx, "user_id", &id).await
+    }
+
+    /// All of these who are there, in one statement.
+    pub(super) async fn by_ids(ctx: &Context<'_>, ids: &[Uuid]) -> Result<HashMap<Uuid, Self>, Failure> {
+        let rows = read_context(ctx).rows(&CUSTOMERS, &CUSTOMER, "user_id", "user_id", ids).await?;
+        let customers = rows.iter().map(|row| Self::read(row).map(|found| (found.0.user_id, found)));
+        Ok(customers.collect::<Result<_, _>>()?)
     }
 }
 
@@ -122,6 +133,6 @@ impl CustomerQuery {
             direction: SortDirection::Asc,
         };
         let page = Page::new(first, after.as_deref(), order)?;
-        Ok(page.read(ctx, (&CUSTOMERS, &CUSTOMER), Conditions::default, Customer::read).await?)
+        Ok(page.read(ctx, (&CUSTOMERS, &CUSTOMER), Conditions::default, Customer::read_all).await?)
     }
 }

@@ -2,17 +2,21 @@
 
 mod customer;
 mod node;
+mod once;
+mod order;
 mod page;
 mod product;
 mod projection;
+mod sales;
 mod scalar;
 
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, EmptySubscription, MergedObject, SDLExportOptions};
-use contract::PublicId;
+use contract::{Currency, PublicId};
 use read_model::catalogue::CATALOGUE;
 use read_model::customers::CUSTOMERS;
+use read_model::shop::SHOP;
 
 use crate::error::Failure;
 use crate::read::ReadContext;
@@ -31,13 +35,16 @@ const MAX_DIRECTIVES: usize = 8;
 pub(crate) struct Query(
     product::ProductQuery,
     customer::CustomerQuery,
+    order::OrderQuery,
+    sales::SalesQuery,
     node::NodeQuery,
     projection::ProjectionQuery,
 );
 
-/// Builds the schema.
-pub(crate) fn build() -> Schema {
+/// Builds the schema of a shop whose sales are in one currency.
+pub(crate) fn build(currency: Currency) -> Schema {
     Schema::build(Query::default(), EmptyMutation, EmptySubscription)
+        .data(currency)
         .limit_complexity(MAX_COMPLEXITY)
         .limit_directives(MAX_DIRECTIVES)
         .finish()
@@ -46,7 +53,7 @@ pub(crate) fn build() -> Schema {
 /// The schema in GraphQL's own language.
 #[must_use]
 pub fn sdl() -> String {
-    build().sdl_with_options(SDLExportOptions::new().include_specified_by())
+    build(Currency::GBP).sdl_with_options(SDLExportOptions::new().include_specified_by())
 }
 
 /// What the resolvers of a request read from.
@@ -68,11 +75,16 @@ pub(crate) fn touched_by(field: &str, id: Option<&str>) -> Vec<&'static str> {
     match field {
         "product" | "products" => vec![CATALOGUE.name],
         "customer" | "customers" => vec![CUSTOMERS.name],
+        "order" | "orders" | "salesSummary" | "salesByDay" | "salesByCountry" | "topCustomers" => {
+            vec![SHOP.name]
+        }
+        "topProducts" => vec![CATALOGUE.name, SHOP.name],
         "node" => match id.map(str::parse::<PublicId>) {
             Some(Ok(id)) if id.kind == product::KIND => vec![CATALOGUE.name],
             Some(Ok(id)) if id.kind == customer::KIND => vec![CUSTOMERS.name],
+            Some(Ok(id)) if order::KINDS.contains(&id.kind.as_str()) => vec![SHOP.name],
             Some(_) => vec![],
-            None => vec![CATALOGUE.name, CUSTOMERS.name],
+            None => vec![CATALOGUE.name, CUSTOMERS.name, SHOP.name],
         },
         _ => vec![],
     }

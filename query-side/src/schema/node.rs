@@ -5,6 +5,7 @@ use contract::{ApiError, ErrorCode, PublicId, PublicIdError};
 
 use super::customer::{self, Customer};
 use super::or_null;
+use super::order::{self, Order, Payment, Return, Shipment};
 use super::product::{self, Product};
 use crate::error::Failure;
 
@@ -16,6 +17,14 @@ pub(crate) enum Node {
     Product(Product),
     /// A customer.
     Customer(Customer),
+    /// An order.
+    Order(Order),
+    /// A payment.
+    Payment(Payment),
+    /// A shipment.
+    Shipment(Shipment),
+    /// A return.
+    Return(Return),
 }
 
 /// The question for anything.
@@ -35,6 +44,10 @@ async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>, Failure> {
     Ok(match id.kind.as_str() {
         product::KIND => Product::by_id(ctx, id.id).await?.map(Node::Product),
         customer::KIND => Customer::by_id(ctx, id.id).await?.map(Node::Customer),
+        order::KIND => Order::by_id(ctx, id.id).await?.map(Node::Order),
+        order::PAYMENT => Payment::by_id(ctx, id.id).await?.map(Node::Payment),
+        order::SHIPMENT => Shipment::by_id(ctx, id.id).await?.map(Node::Shipment),
+        order::RETURN => Return::by_id(ctx, id.id).await?.map(Node::Return),
         _ => return Err(unknown_id()),
     })
 }

@@ -32,6 +32,15 @@ pub(crate) fn cost(first: Option<i32>, item: usize) -> usize {
     usize::try_from(first.unwrap_or(DEFAULT_SIZE).clamp(1, MAX_SIZE)).unwrap_or(1).saturating_mul(item.max(1))
 }
 
+/// How many items a client asks for.
+pub(crate) fn checked_size(first: Option<i32>) -> Result<i64, Failure> {
+    let first = first.unwrap_or(DEFAULT_SIZE);
+    if !(1..=MAX_SIZE).contains(&first) {
+        return Err(ErrorCode::PageSizeOutOfRange.into());
+    }
+    Ok(first.into())
+}
+
 /// The type of the column that a page is ordered by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum KeyType {
@@ -185,31 +194,29 @@ impl TotalCount {
 impl Page {
     /// Checks what a client asks for.
     pub(crate) fn new(first: Option<i32>, after: Option<&str>, order: Order) -> Result<Self, Failure> {
-        let first = first.unwrap_or(DEFAULT_SIZE);
-        if !(1..=MAX_SIZE).contains(&first) {
-            return Err(ErrorCode::PageSizeOutOfRange.into());
-        }
+        let size = checked_size(first)?;
         let after = after.map(|text| order.place_of(text).ok_or(ErrorCode::InvalidCursor)).transpose()?;
-        Ok(Self { size: first.into(), after, order })
+        Ok(Self { size, after, order })
     }
 
-    /// Reads the page, in one statement.
+    /// Reads the page, in one statement. `nodes` makes as many items as it gets rows.
     pub(crate) async fn read<Node: OutputType>(
         self,
         ctx: &Context<'_>,
         (projection, view): (&Projection, &View),
         conditions: impl Fn() -> Conditions,
-        node: impl Fn(&Row) -> Result<Node, tokio_postgres::Error>,
+        nodes: impl FnOnce(&[Row]) -> Result<Vec<Node>, tokio_postgres::Error>,
     ) -> Result<PageOf<Node>, Failure> {
         let (snapshot, table) = read_context(ctx).table(projection, view).await?;
         let (sql, parameters) = self.statement(&table, &view.column_list(), conditions());
-        let rows = snapshot.query(&sql, &parameters.borrowed()).await?;
+        let mut rows = snapshot.query(&sql, &parameters.borrowed()).await?;
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
         let total = TotalCount { table, conditions: conditions() };
         let mut page = Connection::with_additional_fields(self.after.is_some(), rows.len() > size, total);
-        for row in rows.iter().take(size) {
+        rows.truncate(size);
+        for (row, node) in rows.iter().zip(nodes(&rows)?) {
             let cursor = Cursor(self.order.name.clone(), self.order.key.read(row)?, row.try_get(ID)?);
-            page.edges.push(Edge::new(cursor.encode(), node(row)?));
+            page.edges.push(Edge::new(cursor.encode(), node));
         }
         Ok(page)
     }

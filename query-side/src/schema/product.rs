@@ -1,5 +1,6 @@
 //! Products with their stock.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
@@ -25,21 +26,30 @@ impl Product {
         ProductRow::read(row).map(Self)
     }
 
+    fn read_all(rows: &[Row]) -> Result<Vec<Self>, tokio_postgres::Error> {
+        rows.iter().map(Self::read).collect()
+    }
+
     /// The one product of which a column has this value.
     async fn find(
         ctx: &Context<'_>,
         column: &'static str,
         value: &(dyn ToSql + Sync),
     ) -> Result<Option<Self>, Failure> {
-        let (snapshot, table) = read_context(ctx).table(&CATALOGUE, &PRODUCTS).await?;
-        let sql = format!("SELECT {} FROM {table} WHERE {column} = $1", PRODUCTS.column_list());
-        let rows = snapshot.query(&sql, &[value]).await?;
-        Ok(rows.first().map(Self::read).transpose()?)
+        let row = read_context(ctx).row(&CATALOGUE, &PRODUCTS, column, value).await?;
+        Ok(row.as_ref().map(Self::read).transpose()?)
     }
 
     /// By its id, for `node`.
     pub(super) async fn by_id(ctx: &Context<'_>, id: Uuid) -> Result<Option<Self>, Failure> {
         Self::find(ctx, "product_id", &id).await
+    }
+
+    /// All of these that are there, in one statement.
+    pub(super) async fn by_ids(ctx: &Context<'_>, ids: &[Uuid]) -> Result<HashMap<Uuid, Self>, Failure> {
+        let rows = read_context(ctx).rows(&CATALOGUE, &PRODUCTS, "product_id", "product_id", ids).await?;
+        let products = rows.iter().map(|row| Self::read(row).map(|found| (found.0.product_id, found)));
+        Ok(products.collect::<Result<_, _>>()?)
     }
 }
 
@@ -220,6 +230,6 @@ impl ProductQuery {
     ) -> Result<PageOf<Product>> {
         let page = Page::new(first, after.as_deref(), sort.unwrap_or_default().order())?;
         let filter = filter.unwrap_or_default();
-        Ok(page.read(ctx, (&CATALOGUE, &PRODUCTS), || filter.conditions(), Product::read).await?)
+        Ok(page.read(ctx, (&CATALOGUE, &PRODUCTS), || filter.conditions(), Product::read_all).await?)
     }
 }

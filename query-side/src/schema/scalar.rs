@@ -21,6 +21,27 @@ impl ScalarType for DateTime {
     }
 }
 
+/// A day, such as `2010-12-01`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Date(pub(crate) jiff::civil::Date);
+
+/// A day, such as `2010-12-01`.
+#[Scalar(name = "Date", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6")]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
+        // Other ways to write the same day, which the parser takes too, are refused: what is sent is what is answered.
+        match text.parse::<jiff::civil::Date>() {
+            Ok(day) if day.to_string() == *text => Ok(Self(day)),
+            _ => Err(InputValueError::custom(format!("{text:?} is not a day such as 2010-12-01"))),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
 /// A place in the log, opaque: to be sent back in the header `Headwater-Min-Position`, not to be taken apart.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Position(pub(crate) contract::Position);

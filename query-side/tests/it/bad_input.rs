@@ -62,8 +62,8 @@ async fn cursors_of_other_orders_and_junk_are_refused() {
 #[tokio::test]
 async fn ids_texts_and_lists_that_cannot_be_are_refused() {
     let service = Service::start().await;
-    // The last is Order:00000000-…-000000000007, a kind that is not there.
-    for id in ["", "x", "!!!", "UHJvZHVjdDo0", "T3JkZXI6MDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDA3"] {
+    // The last is Parcel:00000000-…-000000000007, a kind that is not there.
+    for id in ["", "x", "!!!", "UHJvZHVjdDo0", "UGFyY2VsOjAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwNw"] {
         let query = format!("{{ node(id: \"{id}\") {{ id }} }}");
         assert_eq!(code_of(&service, &query).await, refused(200, "INVALID_INPUT"), "{id:?}");
     }

@@ -4,9 +4,12 @@
 mod bad_input;
 mod catalogue;
 mod customers;
+mod order_pages;
+mod orders;
 mod pages;
 mod position;
 mod projections;
+mod sales;
 mod schema;
 mod snapshot;
 mod statements;

@@ -31,7 +31,7 @@ async fn a_position_that_is_reached_is_answered_at_once_and_only_projections_tha
     let answer = service.ask_at(PRODUCT, &token(100)).await;
     assert_eq!(answer.data(), &json!({"product": null}));
     let answer = service.ask_at("{ projections { name } }", &token(999)).await;
-    assert_eq!(answer.data()["projections"].as_array().unwrap().len(), 2);
+    assert_eq!(answer.data()["projections"].as_array().unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -117,6 +117,66 @@ async fn a_failed_projection_is_not_waited_for() {
     assert_eq!(service.ask_at(PRODUCT, &token(101)).await.details()["reason"], "failed");
     assert!(begun.elapsed() < Duration::from_secs(10));
     assert!(service.ask(PRODUCT).await.data()["product"].is_null(), "without a position it still answers");
+}
+
+#[tokio::test]
+async fn questions_about_orders_and_sales_wait_for_what_they_read_and_nothing_else() {
+    let service = Service::start_with(|config| config.position_wait = Duration::from_millis(50)).await;
+    for (projection, position) in [("shop", 90), ("customers", 80), ("catalogue", 70)] {
+        service.folded(projection, position).await;
+    }
+    let days = "from: \"2010-12-01\", to: \"2010-12-31\"";
+    let node = |kind: &str| {
+        let id = node_id(kind);
+        format!("{{ node(id: \"{id}\") {{ id }} }}")
+    };
+    for (query, served, behind) in [
+        ("{ order(number: \"1\") { number } }".to_owned(), 90, "shop"),
+        (
+            "{ orders { nodes { lines { sku } payments { id } shipments { id } returns { id } } } }".into(),
+            90,
+            "shop",
+        ),
+        ("{ orders { nodes { customer { name } } } }".into(), 80, "customers"),
+        ("{ orders { nodes { lines { product { name } } } } }".into(), 70, "catalogue"),
+        (format!("{{ salesSummary({days}) {{ orders }} }}"), 90, "shop"),
+        (format!("{{ salesByDay({days}) {{ day }} }}"), 90, "shop"),
+        (format!("{{ salesByCountry({days}) {{ country }} }}"), 90, "shop"),
+        (format!("{{ topCustomers({days}) {{ customerNumber }} }}"), 90, "shop"),
+        (format!("{{ topProducts({days}, by: UNITS) {{ sku }} }}"), 70, "catalogue"),
+        (node("Order"), 90, "shop"),
+        (node("Payment"), 90, "shop"),
+        (node("Shipment"), 90, "shop"),
+        (node("Return"), 90, "shop"),
+    ] {
+        let answer = service.ask_at(&query, &token(served)).await;
+        answer.data();
+        assert_eq!(answer.position(), token(served), "{query}");
+        let late = service.ask_at(&query, &token(served + 1)).await;
+        assert_eq!(late.code(), "READ_MODEL_BEHIND", "{query}");
+        assert_eq!(late.details()["projection"], behind, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_seen_once_the_shop_is_at_the_position_of_its_command() {
+    let service = Service::start().await;
+    let query = "{ orders { totalCount } }";
+    let ahead = token(101);
+    let (answer, ()) = tokio::join!(service.ask_at(query, &ahead), async {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        service.orders(1).await;
+        service.folded("shop", 101).await;
+        service.notify("shop", 101).await;
+    });
+    assert_eq!(answer.data(), &json!({"orders": {"totalCount": 1}}));
+    assert_eq!(answer.position(), token(101));
+}
+
+fn node_id(kind: &str) -> String {
+    use base64::Engine as _;
+    let id = format!("{kind}:00000000-0000-0000-0000-000000000001");
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(id)
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ async fn a_projection_that_keeps_up_shows_no_lag() {
     let service = Service::start().await;
     let answer = service.ask(ALL).await;
     let all = answer.data()["projections"].as_array().unwrap();
-    assert_eq!(all.len(), 2);
+    assert_eq!(all.len(), 3);
     let heartbeat = &all[0]["heartbeatAt"];
     assert!(heartbeat.as_str().unwrap().ends_with('Z'));
     assert_eq!(

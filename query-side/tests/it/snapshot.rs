@@ -41,6 +41,44 @@ async fn all_of_an_answer_is_read_at_one_moment() {
 }
 
 #[tokio::test]
+async fn an_order_what_belongs_to_it_and_the_sales_are_of_one_moment() {
+    let service = Service::start().await;
+    service.orders(3).await;
+    service
+        .sql("UPDATE orders_v1 SET units = 0; UPDATE payments_v1 SET revision = 0; UPDATE shipments_v1 SET revision = 0;
+              UPDATE customers_v1 SET revision = 0; INSERT INTO sales_by_day_v1 VALUES ('2010-12-01', 0, 0, 0, 0, 0, 0, 1)")
+        .await;
+    let query =
+        "{ orders { nodes { units payments { revision } shipments { revision } customer { revision } } }
+                   salesSummary(from: \"2010-12-01\", to: \"2010-12-01\") { orders } }";
+    let write = async {
+        for value in 1..100 {
+            service
+                .sql(&format!(
+                    "BEGIN; UPDATE orders_v1 SET units = {value}; UPDATE payments_v1 SET revision = {value};
+                     UPDATE shipments_v1 SET revision = {value}; UPDATE customers_v1 SET revision = {value};
+                     UPDATE sales_by_day_v1 SET orders = {value}; COMMIT"
+                ))
+                .await;
+        }
+    };
+    let read = async {
+        let mut moments = std::collections::BTreeSet::new();
+        for _ in 0..50 {
+            let answer = service.ask(query).await;
+            let value = &answer.data()["salesSummary"]["orders"];
+            let order = json!({"units": value, "payments": [{"revision": value}], "shipments": [{"revision": value}],
+                               "customer": {"revision": value}});
+            assert_eq!(answer.data()["orders"]["nodes"], json!([order, order, order]));
+            moments.insert(value.as_i64());
+        }
+        moments.len()
+    };
+    let ((), moments) = tokio::join!(write, read);
+    assert!(moments > 1, "nothing was written between the answers, so nothing was shown");
+}
+
+#[tokio::test]
 async fn the_version_before_is_read_while_the_active_one_is_not_known_here() {
     let service = Service::start().await;
     service.products(1).await;

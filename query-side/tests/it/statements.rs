@@ -28,7 +28,9 @@ async fn a_page_takes_as_many_statements_at_5_rows_as_at_100() {
     read_model::migrate(&pool).await.unwrap();
     service.folded("catalogue", 100).await;
     service.folded("customers", 100).await;
+    service.folded("shop", 100).await;
     service.products(120).await;
+    service.orders(120).await;
 
     let page = |first: u32, more: &str| {
         format!("{{ products(first: {first}) {{ {more} nodes {{ sku price {{ amount }} available }} }} }}")
@@ -38,4 +40,26 @@ async fn a_page_takes_as_many_statements_at_5_rows_as_at_100() {
     assert_eq!(statements(&service, &page(100, "totalCount")).await, 3);
     assert_eq!(statements(&service, "{ product(sku: \"SKU0001\") { sku } }").await, 2);
     assert_eq!(statements(&service, "{ projections { name } }").await, 1);
+
+    let orders = |first: u32, more: &str| {
+        format!(
+            "{{ orders(first: {first}) {{ {more} nodes {{ number gross {{ amount }} customer {{ name }}
+            lines {{ sku total {{ amount }} product {{ name }} }} payments {{ status }} shipments {{ status }}
+            returns {{ number lines {{ sku product {{ name }} }} }} }} }} }}"
+        )
+    };
+    // The status rows, then orders, customers, lines, their products, payments, shipments, returns, their lines, and
+    // the products on those.
+    assert_eq!(statements(&service, &orders(5, "")).await, 10);
+    assert_eq!(statements(&service, &orders(100, "")).await, 10);
+    assert_eq!(statements(&service, &orders(100, "totalCount")).await, 11);
+    let days = "from: \"2010-12-01\", to: \"2010-12-31\"";
+    assert_eq!(
+        statements(&service, &format!("{{ salesSummary({days}) {{ orders gross {{ amount }} }} }}")).await,
+        2
+    );
+    assert_eq!(
+        statements(&service, &format!("{{ topProducts({days}, by: UNITS) {{ sku name }} }}")).await,
+        2
+    );
 }

@@ -49,11 +49,12 @@ impl Answer {
 }
 
 impl Service {
-    /// With both projections folded up to position 100.
+    /// With every projection folded up to position 100.
     pub async fn start() -> Self {
         let service = Self::start_with(|_| {}).await;
-        service.folded("catalogue", 100).await;
-        service.folded("customers", 100).await;
+        for projection in ["catalogue", "customers", "shop"] {
+            service.folded(projection, 100).await;
+        }
         service
     }
 
@@ -125,6 +126,40 @@ impl Service {
                  CASE WHEN i % 5 = 0 THEN 'DELISTED' ELSE 'LISTED' END, i % 3, i % 2,
                  timestamptz '2010-12-01 08:00Z' + i % 11 * interval '1 minute', 0, NULL, 1
              FROM generate_series(1, {count}) i"
+        ))
+        .await;
+    }
+
+    /// Inserts `count` orders, three a minute from 08:00 on, each with three lines of two products, a payment, a shipment
+    /// and a return with a line. Those of a round number are of guests, the others of the customers C1 to C9; half of
+    /// them are cancelled, a quarter delivered.
+    pub async fn orders(&self, count: u32) {
+        let lines = "jsonb_build_array(
+            jsonb_build_object('productId', md5('p' || i % 50)::uuid, 'sku', 'P' || i % 50, 'description', NULL,
+                               'quantity', 2, 'unitPriceMinor', 100),
+            jsonb_build_object('productId', md5('p' || i % 49)::uuid, 'sku', 'P' || i % 49, 'description', 'text',
+                               'quantity', 1, 'unitPriceMinor', i),
+            jsonb_build_object('productId', md5('p' || i % 50)::uuid, 'sku', 'P' || i % 50, 'description', NULL,
+                               'quantity', 1, 'unitPriceMinor', 90))";
+        let placed = "timestamptz '2010-12-01 08:00Z' + i / 3 * interval '1 minute'";
+        let numbers = format!("FROM generate_series(1, {count}) i");
+        self.sql(&format!(
+            "INSERT INTO customers_v1 SELECT md5('c' || i)::uuid, 'C' || i, 'Germany', 'Customer ' || i, NULL, 'ACTIVE',
+                 '2010-11-01T08:00:00Z', 0, 1 FROM generate_series(1, 9) i;
+             INSERT INTO products_v1 SELECT md5('p' || i)::uuid, 'P' || i, 'Product ' || i, NULL, 100, 'GBP', 'LISTED', 9,
+                 0, '2010-11-01T08:00:00Z', 0, NULL, 1 FROM generate_series(0, 49) i;
+             INSERT INTO orders_v1 SELECT md5('o' || i)::uuid, (536000 + i)::text,
+                 CASE WHEN i % 10 <> 0 THEN md5('c' || i % 10)::uuid END, CASE WHEN i % 10 <> 0 THEN 'C' || i % 10 END,
+                 'Germany', 'GBP', CASE i % 4 WHEN 0 THEN 'DELIVERED' WHEN 2 THEN 'PLACED' ELSE 'CANCELLED' END, NULL,
+                 {placed}, '2010-12-01', 290 + i, 4, 3, 0, 1 {numbers};
+             INSERT INTO order_lines_v1 SELECT md5('o' || i)::uuid, {lines}, '2010-12-01', i % 2 = 1, 1 {numbers};
+             INSERT INTO payments_v1 SELECT md5('y' || i)::uuid, md5('o' || i)::uuid, 290 + i, 'GBP', 'CAPTURED', NULL, NULL,
+                 0, {placed}, 2, 1 {numbers};
+             INSERT INTO shipments_v1 SELECT md5('s' || i)::uuid, md5('o' || i)::uuid, 'DELIVERED', NULL, NULL,
+                 {placed}, {placed}, {placed}, 2, 1 {numbers};
+             INSERT INTO returns_v1 SELECT md5('r' || i)::uuid, 'C' || 536000 + i, md5('o' || i)::uuid, NULL, NULL,
+                 'Germany', 'GBP', false, false, {placed}, '2010-12-01', 90, 1, 1, 0, 1 {numbers};
+             INSERT INTO return_lines_v1 SELECT md5('r' || i)::uuid, {lines} - 0 - 0, 1 {numbers}"
         ))
         .await;
     }
