@@ -171,7 +171,7 @@ impl ReadContext {
     /// # Errors
     /// There are more than [`MAX_ITEMS`] by now.
     pub(crate) fn count_items(&self, more: usize) -> Result<(), Failure> {
-        // A page of lists at a time, each of at most a few million: no sum of them wraps.
+        // The largest list has some millions of lines: nothing that an answer has room for makes the count wrap.
         if self.items.fetch_add(more, Ordering::Relaxed).saturating_add(more) <= MAX_ITEMS {
             return Ok(());
         }
