@@ -88,7 +88,7 @@ pub(crate) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
             let headers = command_headers().map(|header| RefOr::Ref(parameter_ref(&header.name)));
             operation.parameters.get_or_insert_default().extend(headers);
             add_errors(operation, COMMAND_ERRORS);
-            add_answer_headers(operation, &["ETag", "Headwater-Position", "Location"]);
+            add_answer_headers(operation, &["ETag", "Headwater-Position", "Location", "Idempotent-Replayed"]);
         }
     }
     document

@@ -1,13 +1,16 @@
 //! Answers that are no errors.
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use contract::Position;
 use observability::http::POSITION;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+/// On an answer that was given before: the command stood in the log already.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// What a command answers.
 #[derive(Debug, Serialize, ToSchema)]
@@ -24,6 +27,9 @@ pub(crate) struct Answer {
     pub(crate) created: bool,
     #[serde(skip)]
     #[schema(ignore)]
+    pub(crate) replayed: bool,
+    #[serde(skip)]
+    #[schema(ignore)]
     pub(crate) kind: &'static str,
 }
 
@@ -31,8 +37,11 @@ impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let status = if self.created { StatusCode::CREATED } else { StatusCode::OK };
         let location = format!("/v1/{}/{}", self.kind, self.id);
-        let (revision, position) = (self.revision, self.position);
+        let (revision, position, replayed) = (self.revision, self.position, self.replayed);
         let mut response = (status, Json(self)).into_response();
+        if replayed {
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        }
         if let Ok(value) = HeaderValue::try_from(location) {
             response.headers_mut().insert(header::LOCATION, value);
         }

@@ -13,7 +13,8 @@ use super::body::Sent;
 use super::{Answer, Failure};
 use crate::commands::Commands;
 use crate::executor::{
-    Aggregate, CommandError, CommandId, CommandRequest, Done, Executor, Fingerprinted, Origin, Prepare, Ready,
+    Aggregate, CommandError, CommandId, CommandRequest, Done, Executor, Fingerprinted, How, Origin, Prepare,
+    Ready,
 };
 use crate::metrics;
 
@@ -107,6 +108,7 @@ pub(crate) async fn prepare_and_carry_out<D: Aggregate, P: Prepare<D>>(
             revision: done.revision.map(|revision| revision.0),
             position: done.position,
             created: operation.creates,
+            replayed: done.how == How::Repeated,
             kind: operation.kind,
         }),
         Err(error) => Err(Failure::of_command(&error, request_id)),

@@ -31,6 +31,22 @@ async fn a_command_sent_again_under_its_key_gets_its_answer_and_is_carried_out_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_given_before_says_so() {
+    let shop = Shop::open().await;
+    let process = shop.process().await;
+    let id = process.list("85123A").await;
+    let replayed = async |process: &Process| {
+        let body = json!({ "quantity": 5 });
+        let request = process.post(&format!("/v1/stock/{id}/receive"), body).header("idempotency-key", "k");
+        let answer = request.send().await.unwrap();
+        answer.headers().get("idempotent-replayed").map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(replayed(&process).await, None);
+    assert_eq!(replayed(&process).await.as_deref(), Some("true"), "warm");
+    assert_eq!(replayed(&shop.process().await).await.as_deref(), Some("true"), "cold");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_content_in_another_order_is_the_same_request() {
     let shop = Shop::open().await;
     let process = shop.process().await;
