@@ -33,10 +33,12 @@ pub enum Command {
     Import(ImportSource),
     /// Show how far each projection is behind the event log
     Lag(ReportFlags),
+    /// Show the orders and returns that stand still until somebody helps
+    Sagas(ReportFlags),
     /// Drop everything derived from the event log; it is built again at the next start
     ///
     /// Nothing of the log is touched. Needed when the log was replaced or restored from an older copy. Stop
-    /// `headwater up` and `headwater serve projections` first.
+    /// `headwater up`, `headwater serve projections` and `headwater serve sagas` first.
     ResetViews(StorageFlags),
     /// Show every setting in force and where it comes from, with passwords masked
     Config(ConfigFlags),
@@ -49,10 +51,25 @@ pub enum Role {
     Commands(AllFlags),
     /// The projection workers: fold events into the database's views
     Projections(AllFlags),
+    /// The sagas: carry orders and returns to their end
+    Sagas(AllFlags),
     /// The GraphQL API: answers from the views
     Queries(AllFlags),
     /// The event log: a node that EventStoreDB clients connect to
     Node(AllFlags),
+    /// A payment gateway and a carrier to try the shop with, which keep a ledger of every call
+    Sandbox(SandboxFlags),
+}
+
+/// For `serve sandbox`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SandboxFlags {
+    /// End when standard input does, and have no admin server: for `headwater up`, whose child it is then
+    #[arg(long, hide = true)]
+    pub child: bool,
+    /// Every setting.
+    #[command(flatten)]
+    pub all: AllFlags,
 }
 
 /// Where the data is, and how to log.
@@ -88,6 +105,9 @@ pub struct NetworkFlags {
     /// Address of metrics, health and log level [env: HEADWATER_ADMIN_LISTEN] [default: 127.0.0.1:9464]
     #[arg(long, value_name = "ADDRESS")]
     pub admin_listen: Option<String>,
+    /// Address of the sandbox for payment and shipping [env: HEADWATER_SANDBOX_LISTEN] [default: 127.0.0.1:8090]
+    #[arg(long, value_name = "ADDRESS")]
+    pub sandbox_listen: Option<String>,
     /// Listen on addresses that other machines reach, though nobody has to log in
     /// [env: HEADWATER_ALLOW_UNAUTHENTICATED_NETWORK]
     #[arg(long)]
@@ -107,9 +127,26 @@ pub struct AllFlags {
     /// Where to listen, and which log to use.
     #[command(flatten)]
     pub network: NetworkFlags,
+    /// Who takes the money and carries the goods.
+    #[command(flatten)]
+    pub gateways: GatewayFlags,
     /// How the shop keeps its books.
     #[command(flatten)]
     pub shop: ShopFlags,
+}
+
+/// Who takes the money and carries the goods.
+#[derive(Debug, Clone, Default, Args)]
+pub struct GatewayFlags {
+    /// A payment gateway instead of the sandbox [env: HEADWATER_PAYMENT_GATEWAY]
+    #[arg(long, value_name = "URL")]
+    pub payment_gateway: Option<String>,
+    /// A shipping gateway instead of the sandbox [env: HEADWATER_SHIPPING_GATEWAY]
+    #[arg(long, value_name = "URL")]
+    pub shipping_gateway: Option<String>,
+    /// How long goods of the sandbox are on their way, seconds [env: HEADWATER_DELIVERY_DELAY] [default: 0]
+    #[arg(long, value_name = "SECONDS")]
+    pub delivery_delay: Option<String>,
 }
 
 /// How the shop keeps its books.
@@ -121,7 +158,7 @@ pub struct ShopFlags {
     pub shop_timezone: Option<String>,
 }
 
-/// For `lag`.
+/// For `lag` and `sagas`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ReportFlags {
     /// Print JSON
@@ -171,6 +208,10 @@ impl From<AllFlags> for Given {
             (Setting::Listen, network.listen),
             (Setting::NodeListen, network.node_listen),
             (Setting::AdminListen, network.admin_listen),
+            (Setting::SandboxListen, network.sandbox_listen),
+            (Setting::PaymentGateway, flags.gateways.payment_gateway),
+            (Setting::ShippingGateway, flags.gateways.shipping_gateway),
+            (Setting::SandboxDeliveryDelay, flags.gateways.delivery_delay),
             (
                 Setting::AllowUnauthenticatedNetwork,
                 network.allow_unauthenticated_network.then(|| "true".to_owned()),

@@ -1,6 +1,7 @@
 //! The data directory: a marker says that it is ours, a lock that nobody else is at it.
 //!
-//! In it: `node/` (the log), `vault/` (the keys of personal data), `postgres/` (the private database).
+//! In it: `node/` (the log), `vault/` (the keys of personal data), `postgres/` (the private database), `sandbox/` (the
+//! ledger of the sandbox).
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
@@ -132,6 +133,12 @@ impl DataDir {
     #[must_use]
     pub fn postgres(&self) -> PathBuf {
         self.path.join("postgres")
+    }
+
+    /// The ledger of the sandbox.
+    #[must_use]
+    pub fn sandbox(&self) -> PathBuf {
+        self.path.join("sandbox")
     }
 
     /// Tells other commands how to reach the private database while it runs.

@@ -10,6 +10,7 @@ pub const CATALOGUES: &[&[MetricDef]] = &[
     event_store::metrics::CATALOGUE,
     command_side::metrics::CATALOGUE,
     engine::metrics::CATALOGUE,
+    process_managers::metrics::CATALOGUE,
     event_store_node::metrics::CATALOGUE,
     query_side::metrics::CATALOGUE,
 ];

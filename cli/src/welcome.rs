@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::masked;
+use crate::config::{masked, reachable};
 
 /// Where everything is.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Welcome {
     pub public: SocketAddr,
     /// Metrics and health.
     pub admin: SocketAddr,
+    /// Payment and shipping to try out, if they run here.
+    pub sandbox: Option<SocketAddr>,
     /// The log's connection string.
     pub log_url: String,
     /// The database's URL.
@@ -32,13 +34,17 @@ impl Welcome {
 
     fn text(&self, took: Duration) -> String {
         let (public, admin) = (reachable(self.public), reachable(self.admin));
-        let rows = [
+        let mut rows = vec![
             ("REST", format!("http://{public}/v1"), format!("docs at http://{public}/docs")),
             ("GraphQL", format!("http://{public}/graphql"), format!("try it at http://{public}/graphiql")),
             ("Event log", masked(&self.log_url), "for any EventStoreDB client".to_owned()),
             ("Database", masked(&self.database_url), "psql takes this URL".to_owned()),
             ("Operations", format!("http://{admin}/metrics"), "also /live, /ready and /log-level".to_owned()),
         ];
+        if let Some(sandbox) = self.sandbox {
+            let address = format!("http://{}/ledger", reachable(sandbox));
+            rows.push(("Sandbox", address, "payment and shipping; what was asked of them".to_owned()));
+        }
         let width = rows.iter().map(|(_, address, _)| address.len()).max().unwrap_or_default();
         let mut text = format!(
             "\nheadwater {} is ready after {:.1} s. Its data is in {}.\n\n",
@@ -71,14 +77,6 @@ Ctrl-C stops it; everything is there again at the next start.
     }
 }
 
-/// What a client on this machine connects to.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(Ipv4Addr::LOCALHOST.into());
-    }
-    address
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +87,7 @@ mod tests {
             data_dir: "/var/lib/headwater".into(),
             public: "0.0.0.0:8080".parse().unwrap(),
             admin: "127.0.0.1:9464".parse().unwrap(),
+            sandbox: Some("127.0.0.1:8090".parse().unwrap()),
             log_url: "esdb://admin:changeit@log:2113".into(),
             database_url: "postgres://ann:s3cret@db/shop".into(),
         };
@@ -98,6 +97,7 @@ mod tests {
             "/var/lib/headwater",
             "http://127.0.0.1:8080/graphiql",
             "http://127.0.0.1:9464/metrics",
+            "http://127.0.0.1:8090/ledger",
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }

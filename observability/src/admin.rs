@@ -27,6 +27,7 @@ pub struct AdminState {
     process: metrics_process::Collector,
     log_filter: LogFilter,
     readiness: Readiness,
+    pages: Router,
 }
 
 impl AdminState {
@@ -38,7 +39,15 @@ impl AdminState {
             process: metrics_process::Collector::default(),
             log_filter: telemetry.log_filter(),
             readiness,
+            pages: Router::new(),
         }
+    }
+
+    /// With more pages, at addresses of their own.
+    #[must_use]
+    pub fn with_pages(mut self, pages: Router) -> Self {
+        self.pages = self.pages.merge(pages);
+        self
     }
 }
 
@@ -55,6 +64,7 @@ pub async fn serve(
 }
 
 fn router(state: AdminState) -> Router {
+    let pages = state.pages.clone();
     Router::new()
         .route("/metrics", get(metrics))
         .route("/live", get(async || "alive\n"))
@@ -62,6 +72,7 @@ fn router(state: AdminState) -> Router {
         .route("/log-level", get(log_level).put(set_log_level))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_LOG_FILTER_BYTES))
         .with_state(state)
+        .merge(pages)
 }
 
 async fn metrics(State(state): State<AdminState>) -> Response {

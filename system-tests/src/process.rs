@@ -65,13 +65,15 @@ pub struct Options {
     pub account: Account,
     /// Where to serve REST and GraphQL; a free port when nothing is said.
     pub public: Option<SocketAddr>,
+    /// Where the sandbox listens; a free port when nothing is said.
+    pub sandbox: Option<SocketAddr>,
 }
 
 impl Options {
     /// The own account and free ports.
     #[must_use]
     pub fn at(data_dir: &Path) -> Self {
-        Self { data_dir: data_dir.to_owned(), account: Account::Own, public: None }
+        Self { data_dir: data_dir.to_owned(), account: Account::Own, public: None, sandbox: None }
     }
 }
 
@@ -88,6 +90,8 @@ pub struct Headwater {
     pub admin: SocketAddr,
     /// The node's protocol.
     pub node: SocketAddr,
+    /// The gateways to payment and shipping, and their ledger.
+    pub sandbox: SocketAddr,
 }
 
 impl Headwater {
@@ -114,15 +118,22 @@ impl Headwater {
     /// # Errors
     /// The binary is not there or cannot be started.
     pub fn spawn(options: &Options) -> Result<Self> {
-        let [free, admin, node] = free_addresses()?;
+        let [free, admin, node, free_sandbox] = free_addresses()?;
         let public = options.public.unwrap_or(free);
+        let sandbox = options.sandbox.unwrap_or(free_sandbox);
         let log = std::env::temp_dir().join(format!("headwater-{}-{}.log", std::process::id(), admin.port()));
         let output = File::create(&log)?;
         let copy = (options.account != Account::Own).then(readable_copy).transpose()?;
         let program = copy.as_ref().map_or(binary()?.to_owned(), |copy| copy.path().join("headwater"));
         let mut command = Command::new(program);
         command.arg("up").arg("--data-dir").arg(&options.data_dir);
-        for (flag, address) in [("--listen", public), ("--admin-listen", admin), ("--node-listen", node)] {
+        let listening = [
+            ("--listen", public),
+            ("--admin-listen", admin),
+            ("--node-listen", node),
+            ("--sandbox-listen", sandbox),
+        ];
+        for (flag, address) in listening {
             command.arg(flag).arg(address.to_string());
         }
         command.env_remove("DATABASE_URL").current_dir("/");
@@ -131,13 +142,25 @@ impl Headwater {
             command.uid(id).gid(id).env("HOME", "/nonexistent");
         }
         let child = command.spawn().context("cannot start the binary")?;
-        Ok(Self { child, log, _copy: copy, public, admin, node })
+        Ok(Self { child, log, _copy: copy, public, admin, node, sandbox })
     }
 
     /// A client of REST and GraphQL.
     #[must_use]
     pub fn client(&self) -> Client {
         Client::new(&format!("http://{}", self.public))
+    }
+
+    /// A client of the sandbox.
+    #[must_use]
+    pub fn sandbox(&self) -> Client {
+        Client::new(&format!("http://{}", self.sandbox))
+    }
+
+    /// A client of the admin server.
+    #[must_use]
+    pub fn operations(&self) -> Client {
+        Client::new(&format!("http://{}", self.admin))
     }
 
     /// What the process has printed so far.
@@ -203,13 +226,12 @@ fn readable_copy() -> Result<TempDir> {
     Ok(folder)
 }
 
-/// Three ports that were free a moment ago.
-fn free_addresses() -> Result<[SocketAddr; 3]> {
-    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0"));
-    let mut addresses = Vec::with_capacity(3);
+/// Four ports that were free a moment ago.
+fn free_addresses() -> Result<[SocketAddr; 4]> {
+    let listeners = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0"));
+    let mut addresses = Vec::with_capacity(4);
     for listener in &listeners {
         addresses.push(listener.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?.local_addr()?);
     }
-    <[SocketAddr; 3]>::try_from(addresses)
-        .map_err(|_| anyhow::anyhow!("three listeners have three addresses"))
+    <[SocketAddr; 4]>::try_from(addresses).map_err(|_| anyhow::anyhow!("four listeners have four addresses"))
 }

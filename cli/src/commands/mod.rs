@@ -4,6 +4,7 @@ mod config;
 mod import;
 mod lag;
 mod reset_views;
+mod sagas;
 mod serve;
 mod up;
 
@@ -30,6 +31,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             block_on(serve::run(role, &resolved(flags)?))
         }
         Command::Lag(flags) => block_on(lag::run(&resolved(flags.storage)?, flags.json)),
+        Command::Sagas(flags) => block_on(sagas::run(&resolved(flags.storage)?, flags.json)),
         Command::Import(ImportSource::Retail(flags)) => block_on(import::run(flags)),
         Command::ResetViews(flags) => block_on(reset_views::run(&resolved(flags)?)),
         Command::Config(flags) => config::run(&resolved(flags.all)?, flags.json),

@@ -29,7 +29,7 @@ async fn reset(url: &str) -> Result<(), Failure> {
     let pool = read_model::pool(url, CONNECTIONS).map_err(|error| Failure::of(&error))?;
     if let Some(name) = folding(&pool).await? {
         return Err(Failure::run(format!("a worker is folding the projection {name}")).hint(format!(
-            "stop `headwater up` and `headwater serve projections`; one that was killed counts as stopped after {HEARTBEAT_TIMEOUT_SECONDS} s"
+            "stop `headwater up`, `headwater serve projections` and `headwater serve sagas`; one that was killed counts as stopped after {HEARTBEAT_TIMEOUT_SECONDS} s"
         )));
     }
     engine::reset(&pool).await.map_err(|error| Failure::of(&error))

@@ -1,6 +1,6 @@
 //! `headwater serve ROLE`: one role as a process of its own.
 
-use crate::args::{AllFlags, Role};
+use crate::args::{AllFlags, Role, SandboxFlags};
 use crate::config::{Config, Setting};
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
@@ -13,10 +13,17 @@ pub enum Which {
     Commands,
     /// The workers.
     Projections,
+    /// The sagas.
+    Sagas,
     /// GraphQL.
     Queries,
     /// The log.
     Node,
+    /// Payment and shipping to try out.
+    Sandbox {
+        /// Whether `up` started it.
+        child: bool,
+    },
 }
 
 /// Takes the role and its flags apart.
@@ -24,8 +31,10 @@ pub fn split(role: Role) -> (Which, AllFlags) {
     match role {
         Role::Commands(flags) => (Which::Commands, flags),
         Role::Projections(flags) => (Which::Projections, flags),
+        Role::Sagas(flags) => (Which::Sagas, flags),
         Role::Queries(flags) => (Which::Queries, flags),
         Role::Node(flags) => (Which::Node, flags),
+        Role::Sandbox(SandboxFlags { child, all }) => (Which::Sandbox { child }, all),
     }
 }
 
@@ -37,8 +46,10 @@ pub async fn run(role: Which, config: &Config) -> Result<(), Failure> {
     match role {
         Which::Commands => commands(config).await,
         Which::Projections => projections(config).await,
+        Which::Sagas => sagas(config).await,
         Which::Queries => queries(config).await,
         Which::Node => node(config).await,
+        Which::Sandbox { child } => sandbox(config, child).await,
     }
 }
 
@@ -47,8 +58,8 @@ async fn commands(config: &Config) -> Result<(), Failure> {
     roles::process(config, "headwater-commands", async |parts, readiness| {
         let public = listeners::bind(Setting::Listen, config.listen).await?;
         let store = roles::connect_to_log(&config.eventstore_url(), readiness)?;
-        let routes = roles::commands::routes(store, roles::open_vault(&data)?);
-        roles::serve_public(parts, public, routes);
+        let commands = roles::commands::executors(store, roles::open_vault(&data)?);
+        roles::serve_public(parts, public, command_side::router_of(commands));
         Ok(())
     })
     .await
@@ -60,7 +71,37 @@ async fn projections(config: &Config) -> Result<(), Failure> {
     roles::process(config, "headwater-projections", async |parts, readiness| {
         let store = roles::connect_to_log(&config.eventstore_url(), readiness)?;
         let vault = roles::open_vault(&data)?;
-        roles::projections::start(parts, store, vault, config, database_url, readiness).await
+        let views = roles::projections::views(config);
+        roles::projections::start(parts, store, vault, views, database_url, readiness).await
+    })
+    .await
+}
+
+async fn sagas(config: &Config) -> Result<(), Failure> {
+    let data = DataDir::open(&config.data_dir)?;
+    let database_url = database_url(config, "sagas")?;
+    let pages = roles::sagas::StuckPage::default();
+    roles::process_with(config, "headwater-sagas", Some(pages.routes()), async |parts, readiness| {
+        let store = roles::connect_to_log(&config.eventstore_url(), readiness)?;
+        let vault = roles::open_vault(&data)?;
+        let commands = roles::commands::executors(store.clone(), vault.clone());
+        let sagas = roles::sagas::all(config, commands, store.clone())?;
+        pages.look_into(database_url)?;
+        roles::projections::start(parts, store, vault, sagas, database_url, readiness).await
+    })
+    .await
+}
+
+async fn sandbox(config: &Config, child: bool) -> Result<(), Failure> {
+    let data = DataDir::open(&config.data_dir)?;
+    let pages = (!child).then(axum::Router::new);
+    roles::process_with(config, "headwater-sandbox", pages, async |parts, _readiness| {
+        let listener = listeners::bind(Setting::SandboxListen, config.sandbox_listen).await?;
+        roles::sandbox::serve(parts, &data, config, listener)?;
+        if child {
+            roles::sandbox::end_with_parent(parts)?;
+        }
+        Ok(())
     })
     .await
 }

@@ -24,7 +24,8 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     let began = Instant::now();
     let data = DataDir::open(&config.data_dir)?;
     let _lock = data.lock()?;
-    roles::process(config, "headwater", async |parts, readiness| {
+    let pages = roles::sagas::StuckPage::default();
+    roles::process_with(config, "headwater", Some(pages.routes()), async |parts, readiness| {
         let public = listeners::bind(Setting::Listen, config.listen).await?;
         let node = match &config.eventstore {
             Some(_) => None,
@@ -35,16 +36,24 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
             Some(url) => url.clone(),
             None => roles::postgres::start(parts, &data).await?,
         };
+        let sandbox = match config.needs_sandbox() {
+            true => Some(roles::sandbox::start_child(parts, &data, config).await?),
+            false => None,
+        };
         let vault = roles::open_vault(&data)?;
         let store = roles::connect_to_log(&log_url, readiness)?;
-        roles::projections::start(parts, store.clone(), vault.clone(), config, &database_url, readiness)
-            .await?;
-        let routes = roles::commands::routes(store, vault).merge(roles::queries::routes(&database_url)?);
+        let commands = roles::commands::executors(store.clone(), vault.clone());
+        let mut folds = roles::projections::views(config);
+        folds.extend(roles::sagas::all(config, commands.clone(), store.clone())?);
+        pages.look_into(&database_url)?;
+        roles::projections::start(parts, store, vault, folds, &database_url, readiness).await?;
+        let routes = command_side::router_of(commands).merge(roles::queries::routes(&database_url)?);
         roles::serve_public(parts, public, routes);
         let welcome = Welcome {
             data_dir: data.path().to_owned(),
             public: config.listen,
             admin: config.admin_listen,
+            sandbox,
             log_url,
             database_url,
         };

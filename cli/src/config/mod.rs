@@ -8,11 +8,15 @@ mod setting;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use observability::LogFormat;
+use process_managers::gateway::{GatewayUrl, InvalidGatewayUrl};
+
+use crate::failure::Failure;
 
 pub use mask::masked;
 pub use resolve::{Environment, resolve};
@@ -29,6 +33,16 @@ pub struct Config {
     pub node_listen: SocketAddr,
     /// Metrics, health and log level.
     pub admin_listen: SocketAddr,
+    /// Payment and shipping to try out.
+    pub sandbox_listen: SocketAddr,
+    /// How long goods of the sandbox are on their way.
+    pub delivery_delay: SignedDuration,
+    /// A payment gateway instead of the sandbox.
+    pub payment_gateway: Option<GatewayUrl>,
+    /// A shipping gateway instead of the sandbox.
+    pub shipping_gateway: Option<GatewayUrl>,
+    /// Whether other addresses than loopback may be listened on.
+    pub allow_unauthenticated_network: bool,
     /// A PostgreSQL database instead of a private one.
     pub database_url: Option<String>,
     /// An EventStoreDB instead of a node of our own.
@@ -49,13 +63,50 @@ impl Config {
     pub fn eventstore_url(&self) -> String {
         self.eventstore.clone().unwrap_or_else(|| node_url(self.node_listen))
     }
+
+    /// The payment gateway: the one given, or the sandbox.
+    ///
+    /// # Errors
+    /// The sandbox's address does not make a URL.
+    pub fn payment_gateway(&self) -> Result<GatewayUrl, Failure> {
+        self.gateway_or_sandbox(self.payment_gateway.as_ref())
+    }
+
+    /// The shipping gateway: the one given, or the sandbox.
+    ///
+    /// # Errors
+    /// The sandbox's address does not make a URL.
+    pub fn shipping_gateway(&self) -> Result<GatewayUrl, Failure> {
+        self.gateway_or_sandbox(self.shipping_gateway.as_ref())
+    }
+
+    fn gateway_or_sandbox(&self, given: Option<&GatewayUrl>) -> Result<GatewayUrl, Failure> {
+        match given {
+            Some(url) => Ok(url.clone()),
+            None => format!("http://{}", reachable(self.sandbox_listen))
+                .parse()
+                .map_err(|error: InvalidGatewayUrl| Failure::of(&error)),
+        }
+    }
+
+    /// Whether anything is to be asked of the sandbox.
+    #[must_use]
+    pub fn needs_sandbox(&self) -> bool {
+        self.payment_gateway.is_none() || self.shipping_gateway.is_none()
+    }
 }
 
 /// What EventStoreDB clients connect to for the node at an address.
 #[must_use]
-pub fn node_url(mut address: SocketAddr) -> String {
+pub fn node_url(address: SocketAddr) -> String {
+    format!("esdb://{}?tls=false", reachable(address))
+}
+
+/// What a client on this machine connects to for an address that is listened on.
+#[must_use]
+pub fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
-        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    format!("esdb://{address}?tls=false")
+    address
 }

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use observability::{DEFAULT_LOG_FILTER, LogFormat};
+use process_managers::gateway::{GatewayUrl, InvalidGatewayUrl};
 
 use super::setting::{InForce, Setting, Source};
 use super::{Config, address, file};
@@ -12,6 +14,9 @@ use crate::failure::Failure;
 
 const CONFIG_VARIABLE: &str = "HEADWATER_CONFIG";
 const FILE_IN_DATA_DIR: &str = "headwater.toml";
+
+/// The longest delay that can be set, seconds: a day.
+const SECONDS_MAX: i64 = 86_400;
 
 /// What the process finds around it.
 pub struct Environment<'a> {
@@ -107,10 +112,14 @@ fn read_in_data_dir(dir: &Path) -> Result<Option<FileSettings>, Failure> {
 fn default(setting: Setting, environment: &Environment<'_>) -> Result<Option<String>, Failure> {
     let text = match setting {
         Setting::DataDir => return default_data_dir(environment).map(Some),
-        Setting::DatabaseUrl | Setting::EventStore => return Ok(None),
+        Setting::DatabaseUrl | Setting::EventStore | Setting::PaymentGateway | Setting::ShippingGateway => {
+            return Ok(None);
+        }
         Setting::Listen => "127.0.0.1:8080",
         Setting::NodeListen => "127.0.0.1:2113",
         Setting::AdminListen => "127.0.0.1:9464",
+        Setting::SandboxListen => "127.0.0.1:8090",
+        Setting::SandboxDeliveryDelay => "0",
         Setting::AllowUnauthenticatedNetwork => "false",
         Setting::ShopTimezone => "UTC",
         Setting::LogFormat => "text",
@@ -156,6 +165,11 @@ fn checked(in_force: Vec<InForce>) -> Result<Config, Failure> {
         listen: listen(Setting::Listen)?,
         node_listen: listen(Setting::NodeListen)?,
         admin_listen: listen(Setting::AdminListen)?,
+        sandbox_listen: listen(Setting::SandboxListen)?,
+        delivery_delay: seconds(of(Setting::SandboxDeliveryDelay)?)?,
+        payment_gateway: gateway(of(Setting::PaymentGateway)?)?,
+        shipping_gateway: gateway(of(Setting::ShippingGateway)?)?,
+        allow_unauthenticated_network: allowed,
         database_url: text(Setting::DatabaseUrl)?,
         eventstore: text(Setting::EventStore)?,
         shop_time_zone: time_zone(of(Setting::ShopTimezone)?)?,
@@ -163,6 +177,24 @@ fn checked(in_force: Vec<InForce>) -> Result<Config, Failure> {
         log_filter: text(Setting::LogFilter)?.unwrap_or_default(),
         in_force,
     })
+}
+
+fn seconds(in_force: &InForce) -> Result<SignedDuration, Failure> {
+    let text = in_force.value.as_deref().unwrap_or_default();
+    let found = text.parse().ok().filter(|seconds| (0..=SECONDS_MAX).contains(seconds));
+    found.map(SignedDuration::from_secs).ok_or_else(|| {
+        let named = address::named(in_force);
+        Failure::usage(format!("{named} must be whole seconds between 0 and {SECONDS_MAX}, not {text:?}"))
+    })
+}
+
+fn gateway(in_force: &InForce) -> Result<Option<GatewayUrl>, Failure> {
+    let read = |text: &String| {
+        text.parse().map_err(|error: InvalidGatewayUrl| {
+            Failure::usage(format!("{}: {error}", address::named(in_force)))
+        })
+    };
+    in_force.value.as_ref().map(read).transpose()
 }
 
 fn boolean(in_force: &InForce) -> Result<bool, Failure> {

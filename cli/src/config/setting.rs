@@ -16,6 +16,14 @@ pub enum Setting {
     AdminListen,
     /// Whether other addresses than loopback may be listened on.
     AllowUnauthenticatedNetwork,
+    /// Payment and shipping to try out.
+    SandboxListen,
+    /// How long goods of the sandbox are on their way.
+    SandboxDeliveryDelay,
+    /// The payment gateway.
+    PaymentGateway,
+    /// The shipping gateway.
+    ShippingGateway,
     /// A database instead of a private one.
     DatabaseUrl,
     /// A log instead of a node of our own.
@@ -30,14 +38,18 @@ pub enum Setting {
 
 impl Setting {
     /// Every setting, in the order they are shown.
-    pub const ALL: [Setting; 10] = [
+    pub const ALL: [Setting; 14] = [
         Setting::DataDir,
         Setting::Listen,
         Setting::NodeListen,
         Setting::AdminListen,
+        Setting::SandboxListen,
         Setting::AllowUnauthenticatedNetwork,
         Setting::DatabaseUrl,
         Setting::EventStore,
+        Setting::PaymentGateway,
+        Setting::ShippingGateway,
+        Setting::SandboxDeliveryDelay,
         Setting::ShopTimezone,
         Setting::LogFormat,
         Setting::LogFilter,
@@ -51,6 +63,10 @@ impl Setting {
             Setting::Listen => "listen",
             Setting::NodeListen => "node-listen",
             Setting::AdminListen => "admin-listen",
+            Setting::SandboxListen => "sandbox-listen",
+            Setting::SandboxDeliveryDelay => "delivery-delay",
+            Setting::PaymentGateway => "payment-gateway",
+            Setting::ShippingGateway => "shipping-gateway",
             Setting::AllowUnauthenticatedNetwork => "allow-unauthenticated-network",
             Setting::DatabaseUrl => "database-url",
             Setting::EventStore => "eventstore",
@@ -68,6 +84,10 @@ impl Setting {
             Setting::Listen => "HEADWATER_LISTEN",
             Setting::NodeListen => "HEADWATER_NODE_LISTEN",
             Setting::AdminListen => "HEADWATER_ADMIN_LISTEN",
+            Setting::SandboxListen => "HEADWATER_SANDBOX_LISTEN",
+            Setting::SandboxDeliveryDelay => "HEADWATER_DELIVERY_DELAY",
+            Setting::PaymentGateway => "HEADWATER_PAYMENT_GATEWAY",
+            Setting::ShippingGateway => "HEADWATER_SHIPPING_GATEWAY",
             Setting::AllowUnauthenticatedNetwork => "HEADWATER_ALLOW_UNAUTHENTICATED_NETWORK",
             Setting::DatabaseUrl => "DATABASE_URL",
             Setting::EventStore => "HEADWATER_EVENTSTORE",

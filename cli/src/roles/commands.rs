@@ -1,11 +1,10 @@
 //! The command side: REST over the log.
 
-use axum::Router;
-use command_side::CommandDeps;
+use command_side::{CommandDeps, Commands};
 use event_store::EventStore;
 use vault::Vault;
 
-/// Its routes.
-pub fn routes(store: EventStore, vault: Vault) -> Router {
-    command_side::router(CommandDeps::new(store, vault))
+/// What carries commands out; routes and sagas of a process share it.
+pub fn executors(store: EventStore, vault: Vault) -> Commands {
+    Commands::new(CommandDeps::new(store, vault))
 }

@@ -6,6 +6,8 @@ pub mod node;
 pub mod postgres;
 pub mod projections;
 pub mod queries;
+pub mod sagas;
+pub mod sandbox;
 
 use axum::Router;
 use event_store::EventStore;
@@ -29,12 +31,27 @@ pub async fn process(
     service_name: &str,
     start: impl AsyncFnOnce(&mut Parts, &Readiness) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    process_with(config, service_name, Some(Router::new()), start).await
+}
+
+/// The same with more pages on the admin server, or without an admin server: a child has its parent's.
+///
+/// # Errors
+/// What kept it from starting, or the part that failed.
+pub async fn process_with(
+    config: &Config,
+    service_name: &str,
+    admin_pages: Option<Router>,
+    start: impl AsyncFnOnce(&mut Parts, &Readiness) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let telemetry = telemetry::start(config, service_name)?;
     let readiness = Readiness::new();
     let starting = readiness.latch("start");
     let outcome = run(readiness.clone(), async |parts| {
-        let admin = listeners::bind(Setting::AdminListen, config.admin_listen).await?;
-        admin::start(parts, admin, &telemetry, &readiness);
+        if let Some(pages) = admin_pages {
+            let admin = listeners::bind(Setting::AdminListen, config.admin_listen).await?;
+            admin::start(parts, admin, pages, &telemetry, &readiness);
+        }
         start(parts, &readiness).await?;
         starting.open();
         Ok(())

@@ -1,6 +1,7 @@
-//! The projection workers: from the log into the database.
+//! The workers of projections and sagas: from the log into the database.
 
-use engine::Engine;
+use domain::ShopEvent;
+use engine::{Engine, Projection};
 use event_store::EventStore;
 use observability::Readiness;
 use vault::Vault;
@@ -15,8 +16,13 @@ fn connections(projections: usize) -> usize {
     projections + 1
 }
 
-/// Brings the tables up to date and starts the workers. Readiness waits until each projection has reached the head
-/// that the log had at the start.
+/// The projections of the read model.
+pub fn views(config: &Config) -> Vec<Projection<ShopEvent>> {
+    projections::all(&projections::Settings { shop_time_zone: config.shop_time_zone.clone() })
+}
+
+/// Brings the tables up to date and starts the workers of projections, sagas among them or not, in one engine with one
+/// tail of the log. Readiness waits until each has reached the head that the log had at the start.
 ///
 /// # Errors
 /// The database cannot be reached or its tables not be brought up to date.
@@ -24,15 +30,14 @@ pub async fn start(
     parts: &mut Parts,
     store: EventStore,
     vault: Vault,
-    config: &Config,
+    projections: Vec<Projection<ShopEvent>>,
     database_url: &str,
     readiness: &Readiness,
 ) -> Result<(), Failure> {
-    let settings = projections::Settings { shop_time_zone: config.shop_time_zone.clone() };
-    let projections = projections::all(&settings);
     let pool = read_model::pool(database_url, connections(projections.len()))
         .map_err(|error| Failure::of(&error))?;
     read_model::migrate(&pool).await.map_err(|error| Failure::of(&error))?;
+    process_managers::migrate(&pool).await.map_err(|error| Failure::of(&error))?;
     engine::migrate(&pool).await.map_err(|error| Failure::of(&error))?;
     let engine = Engine::new(projections, store, pool, projections::decoder(vault))
         .map_err(|error| Failure::of(&error))?;

@@ -26,7 +26,7 @@ fn refused(arguments: &[&str], variables: &[(&str, &str)]) -> String {
 fn help_tells_a_newcomer_what_there_is() {
     let help = headwater(&["--help"], &[]);
     assert!(help.status.success());
-    for command in ["up", "serve", "lag", "reset-views", "config"] {
+    for command in ["up", "serve", "lag", "sagas", "reset-views", "config"] {
         assert!(text(&help.stdout).lines().any(|line| line.trim_start().starts_with(command)), "{command}");
     }
     let version = headwater(&["--version"], &[]);
@@ -67,9 +67,14 @@ fn a_wrong_call_is_answered_by_a_sentence_and_what_to_do() {
     assert!(refused(&["up", "--log-filter", "info,=,", "--data-dir", &missing], &[]).contains("RUST_LOG"));
     let needs = refused(&["serve", "queries", "--data-dir", &missing], &[]);
     assert!(needs.contains("needs a PostgreSQL database") && needs.contains("DATABASE_URL"), "{needs}");
-    for command in ["lag", "reset-views"] {
+    for command in ["lag", "sagas", "reset-views"] {
         assert!(refused(&[command, "--data-dir", home], &[]).contains("there are no data of headwater"));
     }
+    let https = ["up", "--payment-gateway", "https://pay.example.org", "--data-dir", &missing];
+    assert!(refused(&https, &[]).contains("--payment-gateway"));
+    assert!(
+        refused(&["up", "--delivery-delay", "-1", "--data-dir", &missing], &[]).contains("whole seconds")
+    );
     let esdb = ["serve", "commands", "--eventstore", "http://x", "--data-dir", &missing, "--admin-listen"];
     let esdb = [&esdb[..], &["127.0.0.1:0", "--listen", "127.0.0.1:0"]].concat();
     assert!(refused(&esdb, &[]).contains("--eventstore"));

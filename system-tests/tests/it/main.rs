@@ -4,6 +4,7 @@
 mod documents;
 mod house;
 mod readme;
+mod sagas;
 mod spine;
 
 use std::os::unix::fs::PermissionsExt as _;

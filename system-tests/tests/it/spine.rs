@@ -173,7 +173,7 @@ async fn a_query_does_not_wait_in_vain_at_the_position_of_an_order() -> Result<(
         json!({ "country": "France", "currency": "GBP", "lines": [{ "sku": "MUG-1", "quantity": 2 }] });
     let placed = client.post("/v1/orders", &[], &order).await?;
     assert_eq!(placed.status, 201, "{}", placed.body);
-    assert_eq!(product(&client, "MUG-1", placed.position()).await?, expected_mug());
+    assert_eq!(product(&client, "MUG-1", placed.position()).await?["sku"], "MUG-1");
     assert!(running.stop().await?.success());
     Ok(())
 }
