@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::bench::flags::Benchmark;
 use crate::config::Setting;
 use crate::import::flags::ImportSource;
 
@@ -35,6 +36,9 @@ pub enum Command {
     Lag(ReportFlags),
     /// Show the orders and returns that stand still until somebody helps
     Sagas(ReportFlags),
+    /// Measure the whole system on this machine, beside what its disk and database can do
+    #[command(subcommand)]
+    Bench(Benchmark),
     /// Drop everything derived from the event log; it is built again at the next start
     ///
     /// Nothing of the log is touched. Needed when the log was replaced or restored from an older copy. Stop

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod bench;
 mod config;
 mod import;
 mod lag;
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Lag(flags) => block_on(lag::run(&resolved(flags.storage)?, flags.json)),
         Command::Sagas(flags) => block_on(sagas::run(&resolved(flags.storage)?, flags.json)),
         Command::Import(ImportSource::Retail(flags)) => block_on(import::run(flags)),
+        Command::Bench(benchmark) => block_on(bench::run(benchmark)),
         Command::ResetViews(flags) => block_on(reset_views::run(&resolved(flags)?)),
         Command::Config(flags) => config::run(&resolved(flags.all)?, flags.json),
     }

@@ -26,7 +26,7 @@ fn refused(arguments: &[&str], variables: &[(&str, &str)]) -> String {
 fn help_tells_a_newcomer_what_there_is() {
     let help = headwater(&["--help"], &[]);
     assert!(help.status.success());
-    for command in ["up", "serve", "lag", "sagas", "reset-views", "config"] {
+    for command in ["up", "serve", "lag", "sagas", "bench", "reset-views", "config"] {
         assert!(text(&help.stdout).lines().any(|line| line.trim_start().starts_with(command)), "{command}");
     }
     let version = headwater(&["--version"], &[]);

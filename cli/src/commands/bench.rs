@@ -1,0 +1,19 @@
+//! `headwater bench`: measures, and cleans up also when Ctrl-C ends it.
+
+use crate::bench;
+use crate::bench::flags::Benchmark;
+use crate::failure::Failure;
+
+/// Measures what is asked for.
+pub async fn run(benchmark: Benchmark) -> Result<(), Failure> {
+    let measuring = async {
+        match &benchmark {
+            Benchmark::Import(flags) => bench::import(flags).await,
+            Benchmark::Start(flags) => bench::start(flags).await,
+        }
+    };
+    tokio::select! {
+        outcome = measuring => outcome,
+        _ = tokio::signal::ctrl_c() => Err(Failure::run("stopped; what was measured so far is not kept")),
+    }
+}
