@@ -3,9 +3,11 @@
 
 mod process;
 mod request;
+mod retail;
 
 pub use process::{Account, Headwater, Options, binary};
 pub use request::{Answer, Client};
+pub use retail::retail_file;
 
 use std::time::Duration;
 

@@ -5,6 +5,7 @@ mod documents;
 mod house;
 mod readme;
 mod sagas;
+mod shop;
 mod spine;
 
 use std::os::unix::fs::PermissionsExt as _;
