@@ -82,7 +82,7 @@ impl Run {
     }
 
     fn step(&mut self, turn: u16) {
-        if !self.outbox.is_empty() && (self.unseen.is_empty() || turn % 2 == 0) {
+        if !self.outbox.is_empty() && (self.unseen.is_empty() || turn.is_multiple_of(2)) {
             let command = self.outbox.remove(usize::from(turn / 2) % self.outbox.len());
             let answer = self.world.carry_out(command.clone());
             self.happened(answer, Some(&command));

@@ -264,12 +264,12 @@ fn a_refusal_that_nothing_answers_stands_until_something_goes_on_there() {
         .on(dispatched())
         .on(refused(ORDER.0, "SHIP_STOCK", A.0, Some("INSUFFICIENT_STOCK")))
         .asks_nothing()
-        .is_stuck_with("INSUFFICIENT_STOCK")
+        .stands_with("INSUFFICIENT_STOCK")
         .on(shipped(B, 1))
-        .is_stuck_with("SHIP_STOCK")
+        .stands_with("SHIP_STOCK")
         .on(order::Event::Shipped { order_id: ORDER, shipment_id: shipment_id() })
         .on(arrived())
         .on(order::Event::Delivered { order_id: ORDER })
-        .is_stuck_with("SHIP_STOCK");
+        .stands_with("SHIP_STOCK");
     stuck.on(shipped(A, 3)).ends();
 }

@@ -187,8 +187,8 @@ fn what_people_did_first_is_no_trouble() {
     }
     paid()
         .on(refused(ORDER.0, "CANCEL_ORDER", ORDER.0, Some("ORDER_ALREADY_SHIPPED")))
-        .is_stuck_with("ORDER_ALREADY_SHIPPED");
+        .stands_with("ORDER_ALREADY_SHIPPED");
     paid()
         .on(refused(ORDER.0, "CAPTURE_PAYMENT", payment_id().0, Some("GATEWAY_REFUSED")))
-        .is_stuck_with("GATEWAY_REFUSED");
+        .stands_with("GATEWAY_REFUSED");
 }

@@ -102,9 +102,9 @@ fn a_refund_that_is_refused_stands_until_somebody_refunds_by_hand() {
         .on(restocked(B, 1))
         .on(refused(RETURN.0, "REFUND_PAYMENT", payment_id().0, Some("PAYMENT_NOT_FOUND")))
         .asks_nothing()
-        .is_stuck_with("PAYMENT_NOT_FOUND")
+        .stands_with("PAYMENT_NOT_FOUND")
         .on(MARKED)
-        .is_stuck_with("REFUND_PAYMENT")
+        .stands_with("REFUND_PAYMENT")
         .on(refunded(None))
         .asks_nothing()
         .ends();

@@ -87,7 +87,7 @@ impl<S: Saga<Event = ShopEvent>> Story<S> {
     }
 
     #[track_caller]
-    pub fn is_stuck_with(self, reason: &str) -> Self {
+    pub fn stands_with(self, reason: &str) -> Self {
         let trouble = self.trouble().unwrap();
         assert!(trouble.contains(reason) && !self.is_over(), "{trouble}");
         self
