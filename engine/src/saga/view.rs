@@ -67,9 +67,6 @@ impl<S: Saga> EntityView for SagaView<S> {
         } else if let Some(Refusal { code: Some(code), message }) = saga.refusal(event) {
             row.stuck_reason = Some(format!("{code}: {message}"));
         }
-        if let Some(trouble) = saga.trouble(&row.state) {
-            row.stuck_reason = Some(trouble);
-        }
         for (index, reaction) in reactions.into_iter().enumerate() {
             row.react(saga, event, index, reaction);
         }

@@ -85,11 +85,7 @@ async fn play(steps: Vec<Step>) {
             Step::Pause(pause) => sleep(pause).await,
             Step::Crash if !engines.is_empty() => engines.remove(0).crash().await,
             Step::Stop if !engines.is_empty() => engines.remove(0).stop().await,
-            Step::CutConnections => {
-                let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
-                database.execute(others).await;
-            }
+            Step::CutConnections => database.cut_connections().await,
             Step::Start | Step::Crash | Step::Stop => {}
         }
     }

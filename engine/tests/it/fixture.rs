@@ -143,6 +143,13 @@ impl Database {
         self.pool.get().await.unwrap().batch_execute(sql).await.unwrap();
     }
 
+    /// Cuts every connection but its own.
+    pub async fn cut_connections(&self) {
+        let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        self.execute(others).await;
+    }
+
     pub async fn standing(&self, projection: &str) -> Option<Standing> {
         let client = self.pool.get().await.ok()?;
         let row = client

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -177,4 +179,90 @@ async fn a_stop_lets_what_is_under_way_end_and_sends_nothing_more() {
     until(&database, transfer, |row| row.over).await;
     assert_eq!(bank.calls_of(transfer), [WITHDRAW, DEPOSIT]);
     again.stop().await;
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Ask(u8),
+    /// Another engine, at most two at once.
+    Start,
+    Pause(Duration),
+    Crash,
+    Stop,
+    /// Every connection is cut.
+    CutConnections,
+    /// The process is killed and the database lost.
+    Lose,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        5 => (1_u8..20).prop_map(Step::Ask),
+        3 => Just(Step::Start),
+        4 => (0_u64..60).prop_map(|ms| Step::Pause(Duration::from_millis(ms))),
+        2 => Just(Step::Crash),
+        1 => Just(Step::Stop),
+        1 => Just(Step::CutConnections),
+        1 => Just(Step::Lose),
+    ]
+}
+
+/// Some fail at first, and some deposits are refused for good.
+fn moody(outgoing: &engine::Outgoing<Command>, nth: usize) -> Answer {
+    match (outgoing.command, outgoing.command_id.as_u128() % 8) {
+        (_, 0) if nth == 0 => Answer::Fail,
+        (_, 1) if nth == 0 => Answer::Panic,
+        (_, 2) if nth < 2 => Answer::NotYet,
+        (Command::Deposit { .. }, 3 | 4) => Answer::Refuse(Some("ACCOUNT_CLOSED")),
+        _ => Answer::Done,
+    }
+}
+
+async fn play(steps: Vec<Step>) {
+    let (log, database) = (Log::start().await, Database::new().await);
+    let bank = Bank::new(&log, moody);
+    let (mut transfers, mut engines) = (vec![ask(&log).await], Vec::<Running>::new());
+    for step in steps {
+        match step {
+            Step::Ask(times) => {
+                for _ in 0..times {
+                    transfers.push(ask(&log).await);
+                }
+            }
+            Step::Start if engines.len() < 2 => engines.push(start(&log, &database, &bank)),
+            Step::Pause(pause) => sleep(pause).await,
+            Step::Crash if !engines.is_empty() => engines.remove(0).crash().await,
+            Step::Stop if !engines.is_empty() => engines.remove(0).stop().await,
+            Step::CutConnections => database.cut_connections().await,
+            Step::Lose => {
+                for engine in engines.drain(..) {
+                    engine.crash().await;
+                }
+                engine::reset(&database.pool).await.unwrap();
+                set_up(&database.pool).await;
+            }
+            Step::Start | Step::Crash | Step::Stop => {}
+        }
+    }
+    engines.push(start(&log, &database, &bank));
+    for transfer in transfers {
+        until(&database, transfer, |row| row.over && row.pending == 0 && row.stuck_reason.is_none()).await;
+    }
+    assert_rows_are_one_fold(&log, &database, &bank).await;
+    for engine in engines {
+        engine.stop().await;
+    }
+}
+
+#[test]
+fn any_interleaving_of_crashes_and_losses_ends_with_all_work_over() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let config = Config { cases: 8, max_shrink_iters: 20, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config)
+        .run(&proptest::collection::vec(step(), 4..24), |steps| {
+            // A failed assertion is a panic, which the runner takes as a failed case.
+            runtime.block_on(play(steps));
+            Ok(())
+        })
+        .unwrap();
 }

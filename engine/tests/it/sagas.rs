@@ -1,5 +1,6 @@
 //! What becomes of a saga's commands while nothing crashes.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -186,5 +187,19 @@ async fn a_saga_with_many_commands_under_way_leaves_room_for_the_others() {
         assert!(eventually(async || bank.calls_of(transfer).len() > 60).await);
     }
     bank.assert_each_once();
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_full_of_open_work_is_read_page_by_page_and_all_of_it_is_sent() {
+    let (log, database) = (Log::start().await, Database::new().await);
+    let mut transfers = HashSet::new();
+    for _ in 0..700 {
+        transfers.insert(ask(&log).await);
+    }
+    let bank = Bank::new(&log, |_, _| Answer::NotYet);
+    let engine = start(&log, &database, &bank);
+    let sent = async || bank.calls().iter().map(|call| call.transfer).collect::<HashSet<_>>() == transfers;
+    assert!(eventually(sent).await, "of {} only {}", transfers.len(), bank.calls().len());
     engine.stop().await;
 }
