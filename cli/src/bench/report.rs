@@ -183,7 +183,7 @@ mod tests {
         let report =
             Report { name: "nothing", limits, runs: vec![Took(3.0), Took(1.0), Took(2.25), Took(9.0)] };
         let text = report.text();
-        assert!(text.contains("took             2.62 s  1.00 s  9.00 s"), "{text}");
+        assert!(text.contains("took       2.62 s  1.00 s  9.00 s"), "{text}");
         assert!(text.contains("11600 per s") && text.contains("342000 rows/s"), "{text}");
         assert_eq!(report.json()["median"], json!({ "tookSeconds": 2.625, "bytes": 3_145_728.0 }));
     }

@@ -72,9 +72,7 @@ fn a_wrong_call_is_answered_by_a_sentence_and_what_to_do() {
     }
     let https = ["up", "--payment-gateway", "https://pay.example.org", "--data-dir", &missing];
     assert!(refused(&https, &[]).contains("--payment-gateway"));
-    assert!(
-        refused(&["up", "--delivery-delay", "-1", "--data-dir", &missing], &[]).contains("whole seconds")
-    );
+    assert!(refused(&["up", "--delivery-delay=-1", "--data-dir", &missing], &[]).contains("whole seconds"));
     let esdb = ["serve", "commands", "--eventstore", "http://x", "--data-dir", &missing, "--admin-listen"];
     let esdb = [&esdb[..], &["127.0.0.1:0", "--listen", "127.0.0.1:0"]].concat();
     assert!(refused(&esdb, &[]).contains("--eventstore"));
