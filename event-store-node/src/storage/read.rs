@@ -104,7 +104,11 @@ impl Storage {
             Direction::Backwards => visible.first.max(from.saturating_sub(max_events as u64 - 1)),
         };
         let count = match direction {
-            Direction::Forwards => max_events,
+            // Not past the last revision that the page will name: what is appended meanwhile is the next page's.
+            Direction::Forwards => {
+                let there = (visible.last + 1).saturating_sub(from);
+                usize::try_from(there).map_or(max_events, |there| there.min(max_events))
+            }
             Direction::Backwards => usize::try_from((from + 1).saturating_sub(lowest)).unwrap_or(max_events),
         };
         let mut positions = stream_positions(shared, key, lowest, count)?;

@@ -8,6 +8,7 @@ mod disk;
 mod durable;
 mod generated;
 mod kill;
+mod pages;
 mod raw;
 mod read;
 mod reopen;
