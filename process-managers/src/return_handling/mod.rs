@@ -16,10 +16,10 @@ pub use command::Command;
 pub use state::{Goods, Item, Money, State};
 
 /// Its name: of its projection, its streams and its actor.
-pub const NAME: &str = "return-handling";
+pub const NAME: &str = "return_handling";
 
-/// The streams whose events it folds. A category ends at the first `-`, so its own streams are of the first one.
-pub const CATEGORIES: &[&str] = &[returns::CATEGORY, stock::CATEGORY, payment::CATEGORY];
+/// The streams whose events it folds, its own among them.
+pub const CATEGORIES: &[&str] = &[returns::CATEGORY, stock::CATEGORY, payment::CATEGORY, NAME];
 
 static TABLE: Table = saga_table("return_handling");
 
