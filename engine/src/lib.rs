@@ -32,5 +32,5 @@ pub use saga::{
 pub use table::{Column, Table};
 pub use value::{FromValue, SqlType, Stored, Value};
 pub use view::{Contributes, EntityView, SummaryView};
-pub use write::migrate::migrate;
+pub use write::migrate::{migrate, migrate_with};
 pub use write::reset::reset;

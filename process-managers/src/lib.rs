@@ -17,7 +17,7 @@ use domain::ShopEvent;
 use engine::{Projection, Saga as _, Table};
 
 pub use dispatch::Desk;
-pub use migrate::{MigrateError, migrate};
+pub use migrate::migrate;
 pub use trouble::Trouble;
 
 /// The version of the sagas' folds that this binary has.

@@ -3,6 +3,7 @@
 use std::ops::DerefMut;
 
 use deadpool_postgres::Pool;
+use refinery::Runner;
 
 use super::SCHEMA;
 use crate::error::EngineError;
@@ -23,12 +24,19 @@ const MIGRATION_LOCK: i64 = 0x6865_6164_7761_7401;
 /// # Errors
 /// [`EngineError::Pool`], [`EngineError::Postgres`] or [`EngineError::Migration`].
 pub async fn migrate(pool: &Pool) -> Result<(), EngineError> {
+    migrate_with(pool, embedded::migrations::runner(), HISTORY_TABLE).await
+}
+
+/// The same for migrations of whoever brings tables of its own for the engine to write, with a history of its own.
+///
+/// # Errors
+/// As [`migrate`].
+pub async fn migrate_with(pool: &Pool, mut runner: Runner, history_table: &str) -> Result<(), EngineError> {
     let mut client = pool.get().await?;
     client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
     let migrated = async {
         client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {SCHEMA}")).await?;
-        let mut runner = embedded::migrations::runner();
-        runner.set_migration_table_name(HISTORY_TABLE);
+        runner.set_migration_table_name(history_table);
         runner.run_async(client.deref_mut().deref_mut()).await?;
         Ok(())
     }

@@ -21,7 +21,7 @@ pub const NAME: &str = "return_handling";
 /// The streams whose events it folds, its own among them.
 pub const CATEGORIES: &[&str] = &[returns::CATEGORY, stock::CATEGORY, payment::CATEGORY, NAME];
 
-static TABLE: Table = saga_table("return_handling");
+static TABLE: Table = saga_table(NAME);
 
 /// The saga of a return, keyed by the return's id.
 pub struct ReturnHandling;
@@ -108,7 +108,7 @@ fn return_of(event: &Recorded<ShopEvent>) -> Option<ReturnId> {
         | ShopEvent::Stock(stock::Event::Restocked { return_id, .. }) => Some(*return_id),
         ShopEvent::Payment(payment::Event::Refunded { return_id, .. }) => *return_id,
         ShopEvent::Process(process::Event::CommandRefused { saga_id, .. }) => {
-            event.stream.as_str().strip_prefix(NAME)?.starts_with('-').then_some(ReturnId(*saga_id))
+            (event.stream.category() == NAME).then_some(ReturnId(*saga_id))
         }
         _ => None,
     }
