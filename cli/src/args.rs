@@ -25,7 +25,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start the whole system in one process; Ctrl-C stops it, and all data is there at the next start
-    Up(AllFlags),
+    Up(UpFlags),
     /// Start one role, to run it as a process of its own
     #[command(subcommand)]
     Serve(Role),
@@ -46,6 +46,18 @@ pub enum Command {
     ResetViews(StorageFlags),
     /// Show every setting in force and where it comes from, with passwords masked
     Config(ConfigFlags),
+}
+
+/// For `up`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct UpFlags {
+    /// Begin with an empty shop: without this, the first start loads a small sample of a real one
+    /// [env: HEADWATER_NO_SAMPLE]
+    #[arg(long)]
+    pub no_sample: bool,
+    /// Every setting.
+    #[command(flatten)]
+    pub all: AllFlags,
 }
 
 /// One part of the system.
@@ -225,6 +237,14 @@ impl From<AllFlags> for Given {
         ];
         let mut given = Self::from(flags.storage);
         given.settings.extend(present(settings));
+        given
+    }
+}
+
+impl From<UpFlags> for Given {
+    fn from(flags: UpFlags) -> Self {
+        let mut given = Self::from(flags.all);
+        given.settings.extend(flags.no_sample.then(|| (Setting::NoSample, "true".to_owned())));
         given
     }
 }

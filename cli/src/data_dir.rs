@@ -1,7 +1,7 @@
 //! The data directory: a marker says that it is ours, a lock that nobody else is at it.
 //!
 //! In it: `node/` (the log), `vault/` (the keys of personal data), `postgres/` (the private database), `sandbox/` (the
-//! ledger of the sandbox).
+//! ledger of the sandbox), `sample` (how far the sample shop is brought in).
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
@@ -139,6 +139,12 @@ impl DataDir {
     #[must_use]
     pub fn sandbox(&self) -> PathBuf {
         self.path.join("sandbox")
+    }
+
+    /// How far the sample shop is brought in.
+    #[must_use]
+    pub fn sample(&self) -> PathBuf {
+        self.path.join("sample")
     }
 
     /// Tells other commands how to reach the private database while it runs.

@@ -12,6 +12,7 @@ mod http;
 mod import;
 mod listeners;
 mod roles;
+mod sample;
 mod shutdown;
 mod table;
 mod telemetry;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{masked, reachable};
+use crate::sample::SOURCE;
 
 /// Where everything is.
 #[derive(Debug)]
@@ -26,13 +27,19 @@ pub struct Welcome {
 }
 
 impl Welcome {
-    /// Prints it to standard output. Nobody may be there to read it, and that is no reason to stop.
-    pub fn print(&self, took: Duration) {
-        let mut out = std::io::stdout().lock();
-        let _ = out.write_all(self.text(took).as_bytes()).and_then(|()| out.flush());
+    /// Where a client on this machine finds REST and GraphQL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", reachable(self.public))
     }
 
-    fn text(&self, took: Duration) -> String {
+    /// Prints it to standard output. Nobody may be there to read it, and that is no reason to stop.
+    pub fn print(&self, took: Duration, has_sample: bool) {
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(self.text(took, has_sample).as_bytes()).and_then(|()| out.flush());
+    }
+
+    fn text(&self, took: Duration, has_sample: bool) -> String {
         let (public, admin) = (reachable(self.public), reachable(self.admin));
         let mut rows = vec![
             ("REST", format!("http://{public}/v1"), format!("docs at http://{public}/docs")),
@@ -56,9 +63,28 @@ impl Welcome {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  {what:<10}  {address:<width$}  {note}");
         }
-        let _ = write!(
-            text,
-            r#"
+        text.push_str(&if has_sample { sample_to_try(public) } else { something_to_try(public) });
+        text.push_str("\nCtrl-C stops it; everything is there again at the next start.\n\n");
+        text
+    }
+}
+
+/// A question that the sample answers.
+fn sample_to_try(public: SocketAddr) -> String {
+    format!(
+        r#"
+A small shop is in it (sample: {SOURCE}). Ask what sold best:
+
+  curl -s http://{public}/graphql -H 'content-type: application/json' \
+    -d '{{"query": "{{ topProducts(from: \"2010-12-01\", to: \"2010-12-31\", by: REVENUE, first: 3) {{ sku name units revenue {{ amount currency }} }} }}"}}'
+"#
+    )
+}
+
+/// A command and a question about it, for an empty shop.
+fn something_to_try(public: SocketAddr) -> String {
+    format!(
+        r#"
 Try it. List a product:
 
   curl -s http://{public}/v1/products -H 'content-type: application/json' \
@@ -68,13 +94,8 @@ and ask for it:
 
   curl -s http://{public}/graphql -H 'content-type: application/json' \
     -d '{{"query": "{{ product(sku: \"MUG-1\") {{ sku name price {{ amount currency }} onHand }} }}"}}'
-
-Ctrl-C stops it; everything is there again at the next start.
-
 "#
-        );
-        text
-    }
+    )
 }
 
 #[cfg(test)]
@@ -91,7 +112,7 @@ mod tests {
             log_url: "esdb://admin:changeit@log:2113".into(),
             database_url: "postgres://ann:s3cret@db/shop".into(),
         };
-        let text = welcome.text(Duration::from_millis(1234));
+        let text = welcome.text(Duration::from_millis(1234), false);
         for part in [
             "after 1.2 s",
             "/var/lib/headwater",
@@ -101,6 +122,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
+        assert!(welcome.text(Duration::ZERO, true).contains("CC BY 4.0"));
         assert!(!text.contains("changeit") && !text.contains("s3cret"), "{text}");
     }
 }

@@ -67,13 +67,21 @@ pub struct Options {
     pub public: Option<SocketAddr>,
     /// Where the sandbox listens; a free port when nothing is said.
     pub sandbox: Option<SocketAddr>,
+    /// Whether a new shop gets the sample.
+    pub sample: bool,
 }
 
 impl Options {
-    /// The own account and free ports.
+    /// The own account, free ports and an empty shop.
     #[must_use]
     pub fn at(data_dir: &Path) -> Self {
-        Self { data_dir: data_dir.to_owned(), account: Account::Own, public: None, sandbox: None }
+        Self {
+            data_dir: data_dir.to_owned(),
+            account: Account::Own,
+            public: None,
+            sandbox: None,
+            sample: false,
+        }
     }
 }
 
@@ -127,6 +135,9 @@ impl Headwater {
         let program = copy.as_ref().map_or(binary()?.to_owned(), |copy| copy.path().join("headwater"));
         let mut command = Command::new(program);
         command.arg("up").arg("--data-dir").arg(&options.data_dir);
+        if !options.sample {
+            command.arg("--no-sample");
+        }
         let listening = [
             ("--listen", public),
             ("--admin-listen", admin),

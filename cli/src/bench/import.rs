@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::import::client::Patience;
 use crate::import::reader::Strictness;
 use crate::import::request::Kind;
-use crate::import::run::{Options, retail};
+use crate::import::run::{Options, Sending, retail};
 
 /// The same as the default of `headwater import retail`.
 const CONCURRENCY: usize = 32;
@@ -76,10 +76,8 @@ pub async fn import(flags: &BenchFlags) -> Result<(), Failure> {
 async fn fill(system: &System, flags: &BenchFlags) -> Result<Imported, Failure> {
     let options = Options {
         file: flags.file.clone(),
-        url: system.url(),
         strictness: Strictness::Stop,
-        concurrency: CONCURRENCY,
-        patience: Patience::default(),
+        sending: Sending { url: system.url(), concurrency: CONCURRENCY, patience: Patience::default() },
     };
     let summary = retail(&options, CancellationToken::new()).await.map_err(|error| Failure::of(&error))?;
     let answered = Instant::now();

@@ -38,7 +38,7 @@ impl System {
         let log = data.with_extension("log");
         let output = File::create(&log).map_err(|error| Failure::of(&error))?;
         let mut command = Command::new(program);
-        command.arg("up").arg("--data-dir").arg(data).args(["--log-filter", "warn"]);
+        command.arg("up").arg("--data-dir").arg(data).args(["--no-sample", "--log-filter", "warn"]);
         for (flag, address) in [
             ("--listen", public),
             ("--admin-listen", admin),

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::import::client::{Ending, Patience};
 use crate::import::flags::RetailFlags;
 use crate::import::reader::Strictness;
-use crate::import::run::{ImportError, Options, retail};
+use crate::import::run::{ImportError, Options, Sending, retail};
 use crate::print;
 
 /// What a process that was stopped by Ctrl-C ends with, by the convention of shells.
@@ -19,10 +19,12 @@ pub async fn run(flags: RetailFlags) -> Result<(), Failure> {
     let listening = tokio::spawn(stop_on_signal(stop.clone()));
     let options = Options {
         file: flags.file,
-        url: flags.url,
         strictness: if flags.strict { Strictness::Stop } else { Strictness::Skip },
-        concurrency: usize::from(flags.concurrency),
-        patience: Patience::default(),
+        sending: Sending {
+            url: flags.url,
+            concurrency: usize::from(flags.concurrency),
+            patience: Patience::default(),
+        },
     };
     let outcome = retail(&options, stop).await;
     listening.abort();

@@ -10,6 +10,7 @@ use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::listeners;
 use crate::roles;
+use crate::sample::Sample;
 use crate::shutdown::Parts;
 use crate::welcome::Welcome;
 
@@ -27,6 +28,7 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     let pages = roles::sagas::StuckPage::default();
     roles::process_with(config, "headwater", Some(pages.routes()), async |parts, readiness| {
         let public = listeners::bind(Setting::Listen, config.listen).await?;
+        let sample = Sample::of(&data, config)?;
         let node = match &config.eventstore {
             Some(_) => None,
             None => Some(roles::node::start(parts, &data, config.node_listen).await?),
@@ -57,14 +59,15 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
             log_url,
             database_url,
         };
-        announce(parts, readiness.clone(), began, welcome);
+        announce(parts, readiness.clone(), began, welcome, sample);
         Ok(())
     })
     .await
 }
 
-/// Prints the addresses once everything is there, and until then now and again what is missing.
-fn announce(parts: &mut Parts, readiness: Readiness, began: Instant, welcome: Welcome) {
+/// Prints the addresses once everything is there, and until then now and again what is missing. A new shop gets its
+/// sample first.
+fn announce(parts: &mut Parts, readiness: Readiness, began: Instant, welcome: Welcome, sample: Sample) {
     parts.start("the welcome", |stop| async move {
         let mut progress = interval(PROGRESS);
         progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -78,7 +81,11 @@ fn announce(parts: &mut Parts, readiness: Readiness, began: Instant, welcome: We
                 }
             }
         }
-        welcome.print(began.elapsed());
+        let took = began.elapsed();
+        let has_sample = sample.load(&welcome.url(), stop.clone()).await;
+        if !stop.is_cancelled() {
+            welcome.print(took, has_sample);
+        }
         stop.cancelled().await;
         Ok(())
     });

@@ -49,6 +49,8 @@ pub struct Config {
     pub eventstore: Option<String>,
     /// The zone whose days sales are summed up by.
     pub shop_time_zone: TimeZone,
+    /// Whether a new shop begins without the sample.
+    pub no_sample: bool,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`.

@@ -30,6 +30,8 @@ pub enum Setting {
     EventStore,
     /// The zone of the shop's days.
     ShopTimezone,
+    /// Whether a new shop begins without the sample.
+    NoSample,
     /// How log lines look.
     LogFormat,
     /// What is logged.
@@ -38,7 +40,7 @@ pub enum Setting {
 
 impl Setting {
     /// Every setting, in the order they are shown.
-    pub const ALL: [Setting; 14] = [
+    pub const ALL: [Setting; 15] = [
         Setting::DataDir,
         Setting::Listen,
         Setting::NodeListen,
@@ -51,6 +53,7 @@ impl Setting {
         Setting::ShippingGateway,
         Setting::SandboxDeliveryDelay,
         Setting::ShopTimezone,
+        Setting::NoSample,
         Setting::LogFormat,
         Setting::LogFilter,
     ];
@@ -71,6 +74,7 @@ impl Setting {
             Setting::DatabaseUrl => "database-url",
             Setting::EventStore => "eventstore",
             Setting::ShopTimezone => "shop-timezone",
+            Setting::NoSample => "no-sample",
             Setting::LogFormat => "log-format",
             Setting::LogFilter => "log-filter",
         }
@@ -92,6 +96,7 @@ impl Setting {
             Setting::DatabaseUrl => "DATABASE_URL",
             Setting::EventStore => "HEADWATER_EVENTSTORE",
             Setting::ShopTimezone => "HEADWATER_SHOP_TIMEZONE",
+            Setting::NoSample => "HEADWATER_NO_SAMPLE",
             Setting::LogFormat => "HEADWATER_LOG_FORMAT",
             Setting::LogFilter => "RUST_LOG",
         }

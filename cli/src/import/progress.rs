@@ -20,6 +20,12 @@ impl Progress {
         Self::on(requests, ProgressDrawTarget::stderr())
     }
 
+    /// The same for what nobody watches.
+    #[must_use]
+    pub fn unseen(requests: u64) -> Self {
+        Self::on(requests, ProgressDrawTarget::hidden())
+    }
+
     fn on(requests: u64, target: ProgressDrawTarget) -> Self {
         let style = ProgressStyle::with_template(TEMPLATE).expect("the template is well formed");
         let bar = ProgressBar::with_draw_target(Some(requests), target).with_style(style);

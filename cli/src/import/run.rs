@@ -23,10 +23,17 @@ use super::summary::{FileSummary, Summary, Tally};
 pub struct Options {
     /// The file, plain or gzip.
     pub file: PathBuf,
-    /// Where the command service is.
-    pub url: String,
     /// What to do about a malformed row.
     pub strictness: Strictness,
+    /// Where the rows go, and how.
+    pub sending: Sending,
+}
+
+/// Where requests go, and how.
+#[derive(Debug, Clone)]
+pub struct Sending {
+    /// Where the command service is.
+    pub url: String,
     /// How many requests may be on their way at once, at least 1.
     pub concurrency: usize,
     /// How long to go on trying.
@@ -56,12 +63,24 @@ pub async fn retail(options: &Options, stop: CancellationToken) -> Result<Summar
         .expect("reading does not panic and is not cancelled")?;
     let file = FileSummary::from(&contents);
     report(&file);
-    let plan = Plan::from_rows(contents.rows);
-    let mut tally = planned(&plan);
-    let progress = Progress::begin(tally.planned());
-    let client = Client::new(&options.url, options.patience, stop, progress)?;
+    Ok(bring_in(file, &Plan::from_rows(contents.rows), &options.sending, Progress::begin, stop).await?)
+}
+
+/// Sends what a file comes to, and shows the progress that `progress` begins for so many requests.
+///
+/// # Errors
+/// The server cannot be spoken to. What ends it later stands in the summary.
+pub async fn bring_in(
+    file: FileSummary,
+    plan: &Plan,
+    sending: &Sending,
+    progress: fn(u64) -> Progress,
+    stop: CancellationToken,
+) -> Result<Summary, ClientError> {
+    let mut tally = planned(plan);
+    let client = Client::new(&sending.url, sending.patience, stop, progress(tally.planned()))?;
     let begun = Instant::now();
-    let ended = send(&plan, &file.digest, &client, options.concurrency, &mut tally).await;
+    let ended = send(plan, &file.digest, &client, sending.concurrency, &mut tally).await;
     let elapsed = begun.elapsed();
     client.progress.end();
     Ok(Summary::new(file, tally, &client.traffic, elapsed, ended.err()))

@@ -15,7 +15,7 @@ use super::server::{Fault, Service, Shop};
 use crate::import::client::{Ending, Patience};
 use crate::import::reader::Strictness;
 use crate::import::request::Kind;
-use crate::import::run::{ImportError, Options, retail};
+use crate::import::run::{ImportError, Options, Sending, retail};
 use crate::import::summary::Summary;
 
 /// Two orders, a return, three adjustments: 2 customers, 3 products of which 2 need an opening.
@@ -61,10 +61,8 @@ fn options(rows: &[&str], url: &str) -> (NamedTempFile, Options) {
     csv.write_all(&file(rows)).unwrap();
     let options = Options {
         file: csv.path().to_owned(),
-        url: url.to_owned(),
         strictness: Strictness::Skip,
-        concurrency: 4,
-        patience: quick(),
+        sending: Sending { url: url.to_owned(), concurrency: 4, patience: quick() },
     };
     (csv, options)
 }
@@ -162,7 +160,7 @@ async fn a_conflict_that_never_ends_is_a_rejection() {
     });
     let service = Service::start(&shop);
     let (_csv, mut options) = options(ROWS, &service.url());
-    options.patience.give_up_after = Duration::from_millis(200);
+    options.sending.patience.give_up_after = Duration::from_millis(200);
     let summary = retail(&options, CancellationToken::new()).await.unwrap();
     assert_eq!(summary.ended_early, None);
     assert_eq!(summary.tally.kinds[&Kind::Adjustments].rejected, 3);
@@ -218,7 +216,7 @@ async fn a_service_that_stays_away_ends_the_import_with_a_clear_word() {
     let url = service.url();
     service.vanish().await;
     let (_csv, mut options) = options(ROWS, &url);
-    options.patience.give_up_after = Duration::from_millis(300);
+    options.sending.patience.give_up_after = Duration::from_millis(300);
     let begun = Instant::now();
     let summary = retail(&options, CancellationToken::new()).await.unwrap();
     assert!(begun.elapsed() >= Duration::from_millis(300));
@@ -252,7 +250,7 @@ async fn a_stop_finishes_what_is_in_flight_and_a_second_run_the_rest() {
         async move { retail(&options, stop).await.unwrap() }
     });
     soon(async {
-        while shop.most_under_way() < options.concurrency {
+        while shop.most_under_way() < options.sending.concurrency {
             shop.arrived.notified().await;
         }
     })

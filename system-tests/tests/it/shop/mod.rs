@@ -4,6 +4,7 @@ mod generated;
 mod invoices;
 mod ledger;
 mod month;
+mod sample;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

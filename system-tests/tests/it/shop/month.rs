@@ -7,7 +7,10 @@ use system_tests::{Client, Headwater, Options, retail_file};
 use super::{ask, every_order_ended, figures, head, import, ledger, orders, stock_settled, total};
 use crate::home;
 
-const ORDERS: u64 = 1_559;
+pub(super) const ORDERS: u64 = 1_559;
+
+/// Units in the house at the end.
+pub(super) const ON_HAND: i64 = 19_119;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_month_of_a_real_shop_comes_out_to_the_penny_and_twice_adds_nothing() -> Result<()> {
@@ -38,7 +41,7 @@ async fn the_month_of_a_real_shop_comes_out_to_the_penny_and_twice_adds_nothing(
     Ok(())
 }
 
-async fn the_sales_are_those_of_the_readme(client: &Client) -> Result<()> {
+pub(super) async fn the_sales_are_those_of_the_readme(client: &Client) -> Result<()> {
     let figures = figures(client, "2010-12-01", "2010-12-31").await?;
     let summary = json!({
         "orders": 1_559, "guestOrders": 159, "returns": 326, "unitsSold": 359_239,
@@ -103,7 +106,7 @@ fn top(rows: &Value, name: &str, figure: impl Fn(&Value) -> Value, count: usize)
 }
 
 async fn the_stock_is_that_of_the_readme(client: &Client) -> Result<()> {
-    let units = stock_settled(client, 19_119).await?;
+    let units = stock_settled(client, ON_HAND).await?;
     for (sku, on_hand) in
         [("85123A", 529), ("22423", 98), ("84077", 0), ("22197", 7), ("21275", 5), ("20893", 36)]
     {
