@@ -141,6 +141,12 @@ impl DataDir {
         self.path.join("sandbox")
     }
 
+    /// The search index.
+    #[must_use]
+    pub fn search(&self) -> PathBuf {
+        self.path.join("search")
+    }
+
     /// How far the sample shop is brought in.
     #[must_use]
     pub fn sample(&self) -> PathBuf {

@@ -12,6 +12,7 @@ pub const CATALOGUES: &[&[MetricDef]] = &[
     engine::metrics::CATALOGUE,
     process_managers::metrics::CATALOGUE,
     event_store_node::metrics::CATALOGUE,
+    projections::metrics::CATALOGUE,
     query_side::metrics::CATALOGUE,
 ];
 

@@ -2,6 +2,8 @@
 //! writing; the tables stand in `read-model`.
 
 mod decoder;
+pub mod metrics;
+pub mod search;
 mod views;
 
 use domain::ShopEvent;

@@ -25,7 +25,7 @@ const MAX_NESTING: usize = 200;
 /// What the operation to be carried out asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Analysis {
-    /// The projections whose tables it reads.
+    /// The projections whose tables it reads, and the search index.
     pub(crate) projections: BTreeSet<&'static str>,
     depth: usize,
     fields: usize,

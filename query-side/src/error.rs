@@ -22,6 +22,12 @@ pub(crate) enum ReadError {
         /// Which one.
         projection: &'static str,
     },
+    /// This process has no search index of the version that is served, or one that does not belong to its table.
+    #[error("the search index of projection version {version} is not there yet")]
+    NotIndexed {
+        /// Which one.
+        version: i32,
+    },
     /// Neither the active version nor one before it is known here.
     #[error("projection {projection} is at version {active}, which this binary does not know")]
     UnknownVersion {
@@ -75,7 +81,9 @@ impl From<ReadError> for ApiError {
                 }));
             }
             ReadError::OtherLog { .. } => return ApiError::new(ErrorCode::OtherLog),
-            ReadError::NotProjected { .. } | ReadError::UnknownVersion { .. } => ErrorCode::Unavailable,
+            ReadError::NotProjected { .. }
+            | ReadError::NotIndexed { .. }
+            | ReadError::UnknownVersion { .. } => ErrorCode::Unavailable,
             ReadError::Pool(deadpool_postgres::PoolError::Timeout(_)) => ErrorCode::TooManyRequests,
             ReadError::Pool(_) => ErrorCode::Unavailable,
             ReadError::Postgres(cause) => code_of(cause),

@@ -1,8 +1,8 @@
-//! GraphQL over the read models. Knows tables and status rows, and neither the domain nor the log.
+//! GraphQL over the read models and the search index. Knows tables and status rows, and neither the domain nor the log.
 //!
 //! A request's way: `http` (body, headers, limits) -> `document` (what the document asks for) -> `schema` (one
-//! file a resource) -> `read` (wait for the position asked for, one snapshot an answer). Errors of every step leave
-//! through `error`.
+//! file a resource) -> `search` (what a text finds) and `read` (wait for the position asked for, one snapshot an answer).
+//! Errors of every step leave through `error`.
 
 mod document;
 mod error;
@@ -10,11 +10,13 @@ mod http;
 pub mod metrics;
 mod read;
 mod schema;
+mod search;
 
 use std::time::Duration;
 
 use axum::Router;
 use contract::Currency;
+use read_model::search::SearchIndexes;
 
 pub use http::MIN_POSITION_HEADER;
 pub use schema::sdl;
@@ -32,11 +34,13 @@ pub struct QueryConfig {
     pub currency: Currency,
     /// How long a request waits for the position it asks for.
     pub position_wait: Duration,
+    /// The search indexes, kept by somebody in this process. While there are none, there is no search.
+    pub search_indexes: SearchIndexes,
 }
 
 impl QueryConfig {
     /// The defaults for one database: 16 connections, 256 requests at once, two seconds of waiting; pounds
-    /// sterling, as on the command side.
+    /// sterling, as on the command side; no search index.
     #[must_use]
     pub fn new(database_url: impl Into<String>) -> Self {
         Self {
@@ -45,6 +49,7 @@ impl QueryConfig {
             max_concurrent: 256,
             currency: Currency::GBP,
             position_wait: Duration::from_secs(2),
+            search_indexes: SearchIndexes::default(),
         }
     }
 }
@@ -60,6 +65,6 @@ pub struct SetupError(#[from] read_model::PoolError);
 /// # Errors
 /// The database URL cannot be read.
 pub fn router(config: &QueryConfig) -> Result<Router, SetupError> {
-    let reader = read::Reader::new(&config.database_url, config.connections, config.position_wait)?;
+    let reader = read::Reader::new(config)?;
     Ok(http::routes(reader, config.currency, config.max_concurrent))
 }

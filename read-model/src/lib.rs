@@ -1,15 +1,19 @@
-//! What a view looks like: tables, columns, rows and migrations; all that the projections, which write, and the query
-//! side, which reads, share. One module a projection. Who folds and who answers stands in neither.
+//! What a view looks like: tables, columns, rows and migrations, and the fields of the search index; all that the
+//! projections, which write, and the query side, which reads, share. One module a projection. Who folds and who answers
+//! stands in neither.
 
 pub mod catalogue;
 mod column;
 pub mod customers;
+mod hints;
 mod migrate;
 mod pool;
+pub mod search;
 pub mod shop;
 mod view;
 
 pub use column::UnknownName;
+pub use hints::{Hints, Subscription};
 pub use migrate::{MigrateError, migrate};
 pub use pool::{APPLICATION_NAME, PoolError, READ_TIMEOUT, WRITE_TIMEOUT, pool, reader_pool};
 pub use view::{Projection, View};

@@ -19,18 +19,24 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         return Err(Failure::run("headwater is running on this data").hint("stop it, then reset the views"));
     }
     let database = Database::open(config).await?;
-    let outcome = reset(database.url()).await;
+    let outcome = reset(config, database.url()).await;
     database.close().await?;
     outcome?;
-    print("The views are gone. They are built again from the log at the next start.\n")
+    print("The views and the search index are gone. They are built again from the log at the next start.\n")
 }
 
-async fn reset(url: &str) -> Result<(), Failure> {
+async fn reset(config: &Config, url: &str) -> Result<(), Failure> {
     let pool = read_model::pool(url, CONNECTIONS).map_err(|error| Failure::of(&error))?;
     if let Some(name) = folding(&pool).await? {
         return Err(Failure::run(format!("a worker is folding the projection {name}")).hint(format!(
             "stop `headwater up`, `headwater serve projections` and `headwater serve sagas`; one that was killed counts as stopped after {HEARTBEAT_TIMEOUT_SECONDS} s"
         )));
+    }
+    // A directory that is not ours has no index of ours. Where other processes keep one, they build it anew by themselves.
+    if let Ok(data) = DataDir::existing(&config.data_dir) {
+        projections::search::delete(&data.search()).map_err(|error| {
+            Failure::of(&error).hint("stop `headwater serve queries`, then reset the views")
+        })?;
     }
     engine::reset(&pool).await.map_err(|error| Failure::of(&error))
 }

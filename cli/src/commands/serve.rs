@@ -72,7 +72,7 @@ async fn projections(config: &Config) -> Result<(), Failure> {
         let store = roles::connect_to_log(&config.eventstore_url(), readiness)?;
         let vault = roles::open_vault(&data)?;
         let views = roles::projections::views(config);
-        roles::projections::start(parts, store, vault, views, database_url, readiness).await
+        roles::projections::start(parts, store, vault, views, database_url, readiness).await.map(drop)
     })
     .await
 }
@@ -87,7 +87,7 @@ async fn sagas(config: &Config) -> Result<(), Failure> {
         let commands = roles::commands::executors(store.clone(), vault.clone());
         let sagas = roles::sagas::all(config, commands, store.clone())?;
         pages.look_into(database_url)?;
-        roles::projections::start(parts, store, vault, sagas, database_url, readiness).await
+        roles::projections::start(parts, store, vault, sagas, database_url, readiness).await.map(drop)
     })
     .await
 }
@@ -107,11 +107,13 @@ async fn sandbox(config: &Config, child: bool) -> Result<(), Failure> {
 }
 
 async fn queries(config: &Config) -> Result<(), Failure> {
+    let data = DataDir::open(&config.data_dir)?;
     let database_url = database_url(config, "queries")?;
     roles::process(config, "headwater-queries", async |parts, readiness| {
         let public = listeners::bind(Setting::Listen, config.listen).await?;
         roles::queries::wait_for_views(database_url, readiness)?;
-        roles::serve_public(parts, public, roles::queries::routes(database_url)?);
+        let indexes = roles::search::start(parts, &data, database_url, None, readiness)?;
+        roles::serve_public(parts, public, roles::queries::routes(database_url, indexes)?);
         Ok(())
     })
     .await

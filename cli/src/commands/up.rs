@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use observability::Readiness;
+use read_model::catalogue::CATALOGUE;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::{Config, Setting, node_url};
@@ -48,8 +49,11 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         let mut folds = roles::projections::views(config);
         folds.extend(roles::sagas::all(config, commands.clone(), store.clone())?);
         pages.look_into(&database_url)?;
-        roles::projections::start(parts, store, vault, folds, &database_url, readiness).await?;
-        let routes = command_side::router_of(commands).merge(roles::queries::routes(&database_url)?);
+        let folded = roles::projections::start(parts, store, vault, folds, &database_url, readiness).await?;
+        let texts = folded.into_iter().find(|folded| folded.projection() == CATALOGUE.name);
+        let indexes = roles::search::start(parts, &data, &database_url, texts, readiness)?;
+        let queries = roles::queries::routes(&database_url, indexes)?;
+        let routes = command_side::router_of(commands).merge(queries);
         roles::serve_public(parts, public, routes);
         let welcome = Welcome {
             data_dir: data.path().to_owned(),

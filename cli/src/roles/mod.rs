@@ -8,6 +8,7 @@ pub mod projections;
 pub mod queries;
 pub mod sagas;
 pub mod sandbox;
+pub mod search;
 
 use axum::Router;
 use event_store::EventStore;

@@ -22,7 +22,8 @@ pub fn views(config: &Config) -> Vec<Projection<ShopEvent>> {
 }
 
 /// Brings the tables up to date and starts the workers of projections, sagas among them or not, in one engine with one
-/// tail of the log. Readiness waits until each has reached the head that the log had at the start.
+/// tail of the log. Readiness waits until each has reached the head that the log had at the start; the answer tells when
+/// that is.
 ///
 /// # Errors
 /// The database cannot be reached or its tables not be brought up to date.
@@ -33,7 +34,7 @@ pub async fn start(
     projections: Vec<Projection<ShopEvent>>,
     database_url: &str,
     readiness: &Readiness,
-) -> Result<(), Failure> {
+) -> Result<Vec<engine::Readiness>, Failure> {
     let pool = read_model::pool(database_url, connections(projections.len()))
         .map_err(|error| Failure::of(&error))?;
     read_model::migrate(&pool).await.map_err(|error| Failure::of(&error))?;
@@ -41,7 +42,8 @@ pub async fn start(
     engine::migrate(&pool).await.map_err(|error| Failure::of(&error))?;
     let engine = Engine::new(projections, store, pool, projections::decoder(vault))
         .map_err(|error| Failure::of(&error))?;
-    for mut projection in engine.readiness() {
+    let folded = engine.readiness();
+    for mut projection in folded.clone() {
         let latch = readiness.latch(format!("projection {}", projection.projection()));
         tokio::spawn(async move {
             if projection.reached().await {
@@ -52,5 +54,5 @@ pub async fn start(
     parts.start("the projections", |stop| async move {
         engine.run(stop).await.map_err(|error| Failure::of(&error))
     });
-    Ok(())
+    Ok(folded)
 }

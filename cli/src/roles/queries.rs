@@ -1,4 +1,4 @@
-//! The query side: GraphQL over the database.
+//! The query side: GraphQL over the database and the search index.
 
 use std::time::Duration;
 
@@ -6,18 +6,20 @@ use axum::Router;
 use contract::status::PROJECTION_TABLE;
 use observability::Readiness;
 use query_side::QueryConfig;
+use read_model::search::SearchIndexes;
 
 use crate::failure::Failure;
 
 /// How often a database that has no views yet is asked again.
 const VIEWS_PAUSE: Duration = Duration::from_secs(1);
 
-/// Its routes.
+/// Its routes, with search in these indexes.
 ///
 /// # Errors
 /// The database URL cannot be read.
-pub fn routes(database_url: &str) -> Result<Router, Failure> {
-    query_side::router(&QueryConfig::new(database_url)).map_err(|error| Failure::of(&error))
+pub fn routes(database_url: &str, search_indexes: SearchIndexes) -> Result<Router, Failure> {
+    let config = QueryConfig { search_indexes, ..QueryConfig::new(database_url) };
+    query_side::router(&config).map_err(|error| Failure::of(&error))
 }
 
 /// Readiness waits until a projection worker, in whichever process, has made the views.

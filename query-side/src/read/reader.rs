@@ -1,21 +1,22 @@
 //! Opens the snapshot of a request, after waiting for the position that it asks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use contract::status::State;
-use contract::{ApiError, ErrorCode, Position};
+use contract::{ApiError, ErrorCode, LogPosition, Position};
 use deadpool_postgres::Pool;
 use postgres_types::ToSql;
-use read_model::{Projection, View};
+use read_model::catalogue::CATALOGUE;
+use read_model::search::{NAME as SEARCH, Published, SearchIndexes};
+use read_model::{Hints, Projection, View};
 use tokio::sync::OnceCell;
 use tokio_postgres::Row;
-use uuid::Uuid;
 
-use super::hints::Hints;
 use super::snapshot::Snapshot;
+use crate::QueryConfig;
 use crate::error::{Failure, ReadError};
 use crate::metrics::POSITION_WAIT;
 
@@ -31,31 +32,49 @@ const MAX_ITEMS: usize = 50_000;
 pub(crate) struct Reader {
     pool: Pool,
     hints: Hints,
+    indexes: SearchIndexes,
     position_wait: Duration,
+}
+
+/// What a request reads.
+#[derive(Debug)]
+struct Reads {
+    projections: BTreeSet<&'static str>,
+    /// Whether the search index too.
+    index: bool,
+}
+
+/// What a request was given to read.
+#[derive(Debug)]
+struct Opened {
+    snapshot: Snapshot,
+    /// The index that belongs to the tables of the snapshot; there when it is read.
+    index: Option<Arc<Published>>,
 }
 
 impl Reader {
     /// Makes a pool, which connects when it is used, and starts to listen for notifications.
-    pub(crate) fn new(
-        database_url: &str,
-        connections: usize,
-        position_wait: Duration,
-    ) -> Result<Self, read_model::PoolError> {
-        let pool = read_model::reader_pool(database_url, connections)?;
-        let config = database_url.parse().map_err(read_model::PoolError::Url)?;
-        Ok(Self { pool, hints: Hints::listen(config), position_wait })
+    pub(crate) fn new(config: &QueryConfig) -> Result<Self, read_model::PoolError> {
+        Ok(Self {
+            pool: read_model::reader_pool(&config.database_url, config.connections)?,
+            hints: Hints::listen(&config.database_url)?,
+            indexes: config.search_indexes.clone(),
+            position_wait: config.position_wait,
+        })
     }
 
-    /// Opens a snapshot in which all these projections have reached the position, or says after a bounded time why
+    /// Opens a snapshot in which everything that is read has reached the position, or says after a bounded time why
     /// there is none. A worker that has failed is not waited for.
-    async fn open(
-        &self,
-        projections: &BTreeSet<&'static str>,
-        position: Option<Position>,
-    ) -> Result<Snapshot, ReadError> {
-        let Some(position) = position else { return Snapshot::open(&self.pool).await };
+    async fn open(&self, reads: &Reads, position: Option<Position>) -> Result<Opened, ReadError> {
+        let Some(position) = position else {
+            // The index first: the snapshot is then at or ahead of it, never behind.
+            let indexes = self.indexes.watch().borrow().clone();
+            let snapshot = Snapshot::open(&self.pool).await?;
+            let index = reads.index.then(|| index_of(&snapshot, &indexes)).transpose()?;
+            return Ok(Opened { snapshot, index });
+        };
         let begun = Instant::now();
-        let opened = self.open_at(projections, position, begun + self.position_wait).await;
+        let opened = self.open_at(reads, position, begun + self.position_wait).await;
         let outcome = match &opened {
             Ok(_) => "reached",
             Err(ReadError::Behind { .. }) => "behind",
@@ -67,14 +86,27 @@ impl Reader {
 
     async fn open_at(
         &self,
-        projections: &BTreeSet<&'static str>,
+        reads: &Reads,
         position: Position,
         deadline: Instant,
-    ) -> Result<Snapshot, ReadError> {
+    ) -> Result<Opened, ReadError> {
         let mut hints = self.hints.subscribe();
+        let mut indexes = self.indexes.watch();
         loop {
+            let published = indexes.borrow_and_update().clone();
             let snapshot = Snapshot::open(&self.pool).await?;
-            let Some(behind) = snapshot.behind(projections, position)? else { return Ok(snapshot) };
+            let behind = match snapshot.behind(&reads.projections, position)? {
+                Some(behind) => behind,
+                None if !reads.index => return Ok(Opened { snapshot, index: None }),
+                None => match index_of(&snapshot, &published) {
+                    Ok(index) if index.position.at >= position.at => {
+                        return Ok(Opened { snapshot, index: Some(index) });
+                    }
+                    Ok(index) => index_behind(Some(index.position.at), position),
+                    Err(ReadError::NotIndexed { .. }) => index_behind(None, position),
+                    Err(error) => return Err(error),
+                },
+            };
             drop(snapshot);
             let left = deadline.saturating_duration_since(Instant::now());
             let hopeless =
@@ -82,11 +114,34 @@ impl Reader {
             if left.is_zero() || hopeless {
                 return Err(behind);
             }
-            let hint = hints.reached(projections, position.at);
+            let hint = async {
+                tokio::select! {
+                    () = hints.reached(&reads.projections, position.at) => {}
+                    Ok(()) = indexes.changed(), if reads.index => {}
+                }
+            };
             // The hint and the time's end lead to the same: another look.
             let _ = tokio::time::timeout(left.min(SLOW_LOOK), hint).await;
         }
     }
+}
+
+/// The index of the version that a snapshot serves. One that is of another log or ahead of its table is not served: the
+/// table was built anew, and the index will be.
+fn index_of(
+    snapshot: &Snapshot,
+    published: &BTreeMap<i32, Arc<Published>>,
+) -> Result<Arc<Published>, ReadError> {
+    let served = snapshot.served(CATALOGUE.name)?;
+    let belongs = |index: &&Arc<Published>| {
+        index.position.log == served.position.log && index.position.at <= served.position.at
+    };
+    let index = published.get(&served.version).filter(belongs);
+    index.cloned().ok_or(ReadError::NotIndexed { version: served.version })
+}
+
+fn index_behind(position: Option<LogPosition>, requested: Position) -> ReadError {
+    ReadError::Behind { projection: SEARCH, position, requested, state: Some(State::Live) }
 }
 
 /// What the resolvers of one request read from: a snapshot that opens when the first of them asks, so a document that
@@ -94,27 +149,38 @@ impl Reader {
 #[derive(Debug)]
 pub(crate) struct ReadContext {
     reader: Arc<Reader>,
-    projections: BTreeSet<&'static str>,
+    reads: Reads,
     position: Option<Position>,
-    snapshot: OnceCell<Result<Snapshot, ApiError>>,
+    opened: OnceCell<Result<Opened, ApiError>>,
     items: AtomicUsize,
 }
 
 impl ReadContext {
-    /// For a request that reads these projections and asks for a position.
+    /// For a request that reads these projections, and the index if [`SEARCH`] is among them, and asks for a position.
     pub(crate) fn new(
         reader: Arc<Reader>,
-        projections: BTreeSet<&'static str>,
+        mut projections: BTreeSet<&'static str>,
         position: Option<Position>,
     ) -> Self {
-        Self { reader, projections, position, snapshot: OnceCell::new(), items: AtomicUsize::new(0) }
+        let index = projections.remove(SEARCH);
+        let reads = Reads { projections, index };
+        Self { reader, reads, position, opened: OnceCell::new(), items: AtomicUsize::new(0) }
+    }
+
+    async fn opened(&self) -> Result<&Opened, Failure> {
+        let open = || async { self.reader.open(&self.reads, self.position).await.map_err(ApiError::from) };
+        self.opened.get_or_init(open).await.as_ref().map_err(|error| Failure(error.clone()))
     }
 
     /// The snapshot of the request.
     pub(crate) async fn snapshot(&self) -> Result<&Snapshot, Failure> {
-        let open =
-            || async { self.reader.open(&self.projections, self.position).await.map_err(ApiError::from) };
-        self.snapshot.get_or_init(open).await.as_ref().map_err(|error| Failure(error.clone()))
+        Ok(&self.opened().await?.snapshot)
+    }
+
+    /// The search index that belongs to the snapshot.
+    pub(crate) async fn index(&self) -> Result<&Published, Failure> {
+        let index = self.opened().await?.index.as_deref();
+        index.ok_or_else(|| ReadError::Undeclared { projection: SEARCH }.into())
     }
 
     /// The snapshot, with the table of a view that it serves.
@@ -123,7 +189,7 @@ impl ReadContext {
         projection: &Projection,
         view: &View,
     ) -> Result<(&Snapshot, String), Failure> {
-        if !self.projections.contains(projection.name) {
+        if !self.reads.projections.contains(projection.name) {
             return Err(ReadError::Undeclared { projection: projection.name }.into());
         }
         let snapshot = self.snapshot().await?;
@@ -152,7 +218,7 @@ impl ReadContext {
         view: &View,
         column: &'static str,
         sort: &'static str,
-        values: &[Uuid],
+        values: &[impl ToSql + Sync],
     ) -> Result<Vec<Row>, Failure> {
         let (snapshot, table) = self.table(projection, view).await?;
         // One more than an answer may hold tells that there are too many.
@@ -184,6 +250,10 @@ impl ReadContext {
 
     /// Up to where everything is folded that the answer was read from; none when no table was read.
     pub(crate) fn position_served(&self) -> Option<Position> {
-        self.snapshot.get()?.as_ref().ok()?.position(&self.projections)
+        let Opened { snapshot, index } = self.opened.get()?.as_ref().ok()?;
+        let tables = snapshot.position(&self.reads.projections)?;
+        // Belongs to the same log.
+        let index = index.as_ref().map_or(tables.at, |index| index.position.at);
+        Some(Position { at: tables.at.min(index), ..tables })
     }
 }

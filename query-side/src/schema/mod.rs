@@ -9,6 +9,7 @@ mod product;
 mod projection;
 mod sales;
 mod scalar;
+mod search;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use async_graphql::{Context, EmptyMutation, EmptySubscription, MergedObject, SDL
 use contract::{Currency, PublicId};
 use read_model::catalogue::CATALOGUE;
 use read_model::customers::CUSTOMERS;
+use read_model::search::NAME as SEARCH;
 use read_model::shop::SHOP;
 
 use crate::error::Failure;
@@ -34,6 +36,7 @@ const MAX_DIRECTIVES: usize = 8;
 #[derive(Default, MergedObject)]
 pub(crate) struct Query(
     product::ProductQuery,
+    search::SearchQuery,
     customer::CustomerQuery,
     order::OrderQuery,
     sales::SalesQuery,
@@ -68,12 +71,13 @@ fn or_null<T>(found: Result<Option<T>, Failure>) -> Option<async_graphql::Result
     found.map_err(async_graphql::Error::from).transpose()
 }
 
-/// The projections that a field reads, by its name alone wherever it stands: one too many is only waited for in vain.
+/// The projections that a field reads, and [`SEARCH`] when it reads the search index, by its name alone wherever it stands: one too many is only waited for in vain.
 /// `id` is the field's argument of that name, when it is known. A field that reads a table and is not named here
 /// answers with an error.
 pub(crate) fn touched_by(field: &str, id: Option<&str>) -> Vec<&'static str> {
     match field {
         "product" | "products" => vec![CATALOGUE.name],
+        "searchProducts" => vec![CATALOGUE.name, SEARCH],
         "customer" | "customers" => vec![CUSTOMERS.name],
         "order" | "orders" | "salesSummary" | "salesByDay" | "salesByCountry" | "topCustomers" => {
             vec![SHOP.name]

@@ -11,11 +11,13 @@ use contract::ErrorCode;
 use postgres_types::ToSql;
 use read_model::{Projection, View};
 use serde::{Deserialize, Serialize};
+use tantivy::Searcher;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::error::Failure;
 use crate::schema::read_context;
+use crate::search::Search;
 
 /// Items of a page when nothing is said.
 pub(crate) const DEFAULT_SIZE: i32 = 20;
@@ -174,20 +176,39 @@ pub(crate) struct Page {
 pub(crate) type PageOf<Node> = Connection<String, Node, TotalCount>;
 
 /// How many items there are on all pages together; counted only when it is asked for.
-pub(crate) struct TotalCount {
-    table: String,
-    conditions: Conditions,
+pub(crate) enum TotalCount {
+    /// Rows of a table.
+    Rows {
+        /// Which table.
+        table: String,
+        /// Which of its rows.
+        conditions: Conditions,
+    },
+    /// What a text finds.
+    Hits {
+        /// The text.
+        search: Search,
+        /// Where it is searched for.
+        searcher: Searcher,
+    },
 }
 
 #[Object]
 impl TotalCount {
     /// How many there are on all pages together. Costs a count of them; leave it out when it is not shown.
     async fn total_count(&self, ctx: &Context<'_>) -> async_graphql::Result<i64> {
-        let snapshot = read_context(ctx).snapshot().await?;
-        let sql = format!("SELECT count(*) FROM {}{}", self.table, self.conditions.clause());
-        let rows = snapshot.query(&sql, &self.conditions.borrowed()).await.map_err(Failure::from)?;
-        let count = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(Failure::from)?;
-        Ok(count)
+        match self {
+            Self::Rows { table, conditions } => {
+                let snapshot = read_context(ctx).snapshot().await?;
+                let sql = format!("SELECT count(*) FROM {table}{}", conditions.clause());
+                let rows = snapshot.query(&sql, &conditions.borrowed()).await.map_err(Failure::from)?;
+                Ok(rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(Failure::from)?)
+            }
+            // An index has room for fewer documents than there are numbers.
+            Self::Hits { search, searcher } => {
+                Ok(i64::try_from(search.count(searcher).await?).unwrap_or(i64::MAX))
+            }
+        }
     }
 }
 
@@ -211,7 +232,7 @@ impl Page {
         let (sql, parameters) = self.statement(&table, &view.column_list(), conditions());
         let mut rows = snapshot.query(&sql, &parameters.borrowed()).await?;
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
-        let total = TotalCount { table, conditions: conditions() };
+        let total = TotalCount::Rows { table, conditions: conditions() };
         let mut page = Connection::with_additional_fields(self.after.is_some(), rows.len() > size, total);
         rows.truncate(size);
         for (row, node) in rows.iter().zip(nodes(&rows)?) {

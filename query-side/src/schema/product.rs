@@ -45,6 +45,13 @@ impl Product {
         Self::find(ctx, "product_id", &id).await
     }
 
+    /// All with these SKUs that are there, in one statement.
+    pub(super) async fn by_skus(ctx: &Context<'_>, skus: &[&str]) -> Result<HashMap<String, Self>, Failure> {
+        let rows = read_context(ctx).rows(&CATALOGUE, &PRODUCTS, "sku", "sku", skus).await?;
+        let products = rows.iter().map(|row| Self::read(row).map(|found| (found.0.sku.clone(), found)));
+        Ok(products.collect::<Result<_, _>>()?)
+    }
+
     /// All of these that are there, in one statement.
     pub(super) async fn by_ids(ctx: &Context<'_>, ids: &[Uuid]) -> Result<HashMap<Uuid, Self>, Failure> {
         let rows = read_context(ctx).rows(&CATALOGUE, &PRODUCTS, "product_id", "product_id", ids).await?;

@@ -11,6 +11,7 @@ mod position;
 mod projections;
 mod sales;
 mod schema;
+mod search;
 mod snapshot;
 mod statements;
 mod support;

@@ -1,5 +1,5 @@
-//! Notifications that a checkpoint moved. They are hints: a lost one delays a waiting request until its next slow
-//! look, a false one costs a look.
+//! Notifications that a checkpoint moved. They are hints: a lost one delays whoever waits until the next slow look, a
+//! false one costs a look.
 
 use std::collections::{BTreeSet, HashMap};
 use std::pin::pin;
@@ -13,6 +13,8 @@ use tokio::sync::watch;
 use tokio_postgres::{AsyncMessage, NoTls};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::PoolError;
+
 /// The first pause before a lost connection is tried again; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -22,25 +24,30 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The highest position heard of, by projection.
 type Heard = HashMap<String, LogPosition>;
 
-/// The listening end. Its connection ends with it.
+/// The listening end. Its connection ends with it; until it has one, nothing is heard.
 #[derive(Debug)]
-pub(super) struct Hints {
+pub struct Hints {
     heard: watch::Receiver<Heard>,
     _stop: DropGuard,
 }
 
 impl Hints {
-    /// Starts to listen on a connection of its own.
-    pub(super) fn listen(config: tokio_postgres::Config) -> Self {
+    /// Starts to listen on a connection of its own. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// The URL cannot be read.
+    pub fn listen(database_url: &str) -> Result<Self, PoolError> {
+        let config = database_url.parse().map_err(PoolError::Url)?;
         let (sender, heard) = watch::channel(Heard::new());
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         tokio::spawn(async move { stopped.run_until_cancelled(keep_listening(config, sender)).await });
-        Self { heard, _stop: stop.drop_guard() }
+        Ok(Self { heard, _stop: stop.drop_guard() })
     }
 
     /// A place from which to hear what comes from now on.
-    pub(super) fn subscribe(&self) -> Subscription {
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
         let mut heard = self.heard.clone();
         heard.mark_unchanged();
         Subscription(heard)
@@ -48,11 +55,12 @@ impl Hints {
 }
 
 /// Hears what came since it was made.
-pub(super) struct Subscription(watch::Receiver<Heard>);
+#[derive(Debug)]
+pub struct Subscription(watch::Receiver<Heard>);
 
 impl Subscription {
     /// Returns once it is said that all these projections have reached a position; perhaps never.
-    pub(super) async fn reached(&mut self, projections: &BTreeSet<&'static str>, at: LogPosition) {
+    pub async fn reached(&mut self, projections: &BTreeSet<&'static str>, at: LogPosition) {
         loop {
             if self.0.changed().await.is_err() {
                 return std::future::pending().await;

@@ -1,0 +1,86 @@
+//! What the tables say, in one snapshot.
+
+use contract::status::VERSION_TABLE;
+use contract::{LogIdentity, LogPosition, Position};
+use deadpool_postgres::{Pool, Transaction};
+use read_model::View;
+use read_model::catalogue::{CATALOGUE, PRODUCT_TEXTS, ProductTextRow};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{IsolationLevel, Row};
+use uuid::Uuid;
+
+use super::keeper::RoundError;
+
+/// Rows of one statement.
+const CHUNK: usize = 5_000;
+
+/// A snapshot of the table of texts and its checkpoint.
+pub(super) struct TableSnapshot<'a> {
+    transaction: Transaction<'a>,
+    /// Up to where the log is folded into the table.
+    pub(super) position: Position,
+    statement: String,
+    /// The row that was read last.
+    last: (i64, Uuid),
+}
+
+/// Opens a snapshot for what changed after a position. None when nothing was folded into the table yet.
+pub(super) async fn open(
+    client: &mut deadpool_postgres::Object,
+    version: i32,
+) -> Result<Option<TableSnapshot<'_>>, RoundError> {
+    let transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .await?;
+    let status =
+        format!("SELECT log_identity, position FROM {VERSION_TABLE} WHERE name = $1 AND version = $2");
+    let status = match transaction.query_opt(&status, &[&CATALOGUE.name, &version]).await {
+        Ok(Some(row)) => position(&row)?,
+        Ok(None) => return Ok(None),
+        // The tables come with the first start of the projections.
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let statement = format!(
+        "SELECT {} FROM {} WHERE ({position}, product_id) > ($1, $2) ORDER BY {position}, product_id LIMIT {CHUNK}",
+        PRODUCT_TEXTS.column_list(),
+        PRODUCT_TEXTS.table(version),
+        position = View::POSITION,
+    );
+    Ok(Some(TableSnapshot { transaction, position: status, statement, last: (-1, Uuid::max()) }))
+}
+
+impl TableSnapshot<'_> {
+    /// Passes over what the log had brought up to a position.
+    pub(super) fn skip_to(&mut self, position: LogPosition) {
+        // A position that Postgres has no number for is beyond every row.
+        self.last = (i64::try_from(position.0).unwrap_or(i64::MAX), Uuid::max());
+    }
+
+    /// The next rows, in the order in which they changed; none when there are no more.
+    pub(super) async fn next(&mut self) -> Result<Vec<ProductTextRow>, RoundError> {
+        let statement = self.transaction.prepare_cached(&self.statement).await?;
+        let rows = self.transaction.query(&statement, &[&self.last.0, &self.last.1]).await?;
+        let rows: Vec<_> = rows.iter().map(ProductTextRow::read).collect::<Result<_, _>>()?;
+        if let Some(row) = rows.last() {
+            self.last = (row.updated_position, row.product_id);
+        }
+        Ok(rows)
+    }
+}
+
+fn position(row: &Row) -> Result<Position, RoundError> {
+    let (log, at): (i64, i64) = (row.try_get("log_identity")?, row.try_get("position")?);
+    match (u32::try_from(log), u64::try_from(at)) {
+        (Ok(log), Ok(at)) => Ok(Position { log: LogIdentity(log), at: LogPosition(at) }),
+        _ => Err(RoundError::Status { log, at }),
+    }
+}
+
+/// One connection of a pool.
+pub(super) async fn connect(pool: &Pool) -> Result<deadpool_postgres::Object, RoundError> {
+    Ok(pool.get().await?)
+}
