@@ -73,10 +73,10 @@ impl Welcome {
 fn sample_to_try(public: SocketAddr) -> String {
     format!(
         r#"
-A small shop is in it (sample: {SOURCE}). Ask what sold best:
+A small shop is in it (sample: {SOURCE}). Search it, misspelt:
 
   curl -s http://{public}/graphql -H 'content-type: application/json' \
-    -d '{{"query": "{{ topProducts(from: \"2010-12-01\", to: \"2010-12-31\", by: REVENUE, first: 3) {{ sku name units revenue {{ amount currency }} }} }}"}}'
+    -d '{{"query": "{{ searchProducts(text: \"wite lantren\", first: 3) {{ totalCount nodes {{ sku name price {{ amount currency }} available }} }} }}"}}'
 "#
     )
 }

@@ -4,6 +4,7 @@
 mod decoding;
 mod folding;
 mod sales;
+mod search;
 mod shop;
 mod tables;
 mod wishes;

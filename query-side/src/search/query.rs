@@ -30,6 +30,8 @@ const IN_DESCRIPTION: f32 = 2.0;
 const STEM: f32 = 1.5;
 const BEGINS: f32 = 1.0;
 const SLIP: f32 = 0.5;
+/// What the last two are worth in the description, of what they are worth in the name.
+const LESS: f32 = 0.5;
 
 type Boxed = Box<dyn Query>;
 
@@ -74,16 +76,16 @@ fn ways(fields: &Fields, word: &str, is_last: bool) -> Vec<Boxed> {
         term(fields.description, word),
     ];
     ways.extend(Analyzer::Stems.terms(word).first().map(|stem| worth(STEM, term(fields.stems, stem))));
-    let texts = [fields.name, fields.description];
+    let texts = [(fields.name, 1.0), (fields.description, LESS)];
     if is_last {
         let begins = |field| FuzzyTermQuery::new_prefix(Term::from_field_text(field, word), 0, true);
         ways.push(worth(SKU_BEGINS, Box::new(begins(fields.sku))));
-        ways.extend(texts.map(|field| worth(BEGINS, Box::new(begins(field)))));
+        ways.extend(texts.map(|(field, share)| worth(BEGINS * share, Box::new(begins(field)))));
     }
     let slips = slips(word);
     if slips > 0 {
         let near = |field| FuzzyTermQuery::new(Term::from_field_text(field, word), slips, true);
-        ways.extend(texts.map(|field| worth(SLIP, Box::new(near(field)))));
+        ways.extend(texts.map(|(field, share)| worth(SLIP * share, Box::new(near(field)))));
     }
     ways
 }

@@ -97,7 +97,7 @@ impl Fields {
         let mut schema = Schema::builder();
         let fields = Self {
             product_id: schema.add_text_field("product_id", Analyzer::Whole.field()),
-            sku: schema.add_text_field(Self::SKU_COLUMN, Analyzer::Whole.field().set_fast(None)),
+            sku: schema.add_text_field(Self::SKU_COLUMN, Analyzer::Whole.field().set_fast("raw")),
             name: schema.add_text_field("name", Analyzer::Words.field()),
             description: schema.add_text_field("description", Analyzer::Words.field()),
             stems: schema.add_text_field("stems", Analyzer::Stems.field()),
@@ -121,7 +121,7 @@ impl Fields {
     #[must_use]
     pub fn document(&self, row: &ProductTextRow) -> tantivy::TantivyDocument {
         let mut document = tantivy::TantivyDocument::new();
-        document.add_text(self.product_id, row.product_id);
+        document.add_text(self.product_id, row.product_id.to_string());
         document.add_text(self.sku, &row.sku);
         for (field, text) in [(self.name, &row.name), (self.description, &row.description)] {
             let Some(text) = text else { continue };

@@ -5,6 +5,7 @@ mod documents;
 mod house;
 mod readme;
 mod sagas;
+mod search;
 mod shop;
 mod spine;
 
