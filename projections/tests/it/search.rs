@@ -196,10 +196,14 @@ async fn one_that_is_damaged_or_of_another_program_is_built_anew() {
         let keeping = texts.keep();
         texts.at(7, 2).await;
         keeping.stop().await;
-        damage(&texts.directory().join("catalogue_v1"));
+        let directory = texts.directory().join("catalogue_v1");
+        let meta = || fs::read_to_string(directory.join("meta.json")).unwrap();
+        let before = meta();
+        damage(&directory);
         texts.indexes.withdraw(1);
         let keeping = texts.keep();
         let index = texts.at(7, 2).await;
+        assert_ne!(meta(), before, "the segments have new names");
         assert_eq!((named(&index, "bell"), named(&index, "lamp"), index.searcher.num_docs()), (1, 1, 2));
         keeping.stop().await;
     }
