@@ -64,7 +64,7 @@ pub struct UpFlags {
 #[derive(Debug, Subcommand)]
 pub enum Role {
     /// The REST API: takes commands and appends events
-    Commands(AllFlags),
+    Commands(CommandsFlags),
     /// The projection workers: fold events into the database's views
     Projections(AllFlags),
     /// The sagas: carry orders and returns to their end
@@ -75,6 +75,18 @@ pub enum Role {
     Node(AllFlags),
     /// A payment gateway and a carrier to try the shop with, which keep a ledger of every call
     Sandbox(SandboxFlags),
+}
+
+/// For `serve commands`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CommandsFlags {
+    /// Which commands to take, such as orders,payments: products, stock, users, orders, payments, shipments or returns.
+    /// The addresses of the others are not there [env: HEADWATER_CONTEXTS] [default: all]
+    #[arg(long, value_name = "NAMES")]
+    pub contexts: Option<String>,
+    /// Every setting.
+    #[command(flatten)]
+    pub all: AllFlags,
 }
 
 /// For `serve sandbox`.
@@ -237,6 +249,14 @@ impl From<AllFlags> for Given {
         ];
         let mut given = Self::from(flags.storage);
         given.settings.extend(present(settings));
+        given
+    }
+}
+
+impl From<CommandsFlags> for Given {
+    fn from(flags: CommandsFlags) -> Self {
+        let mut given = Self::from(flags.all);
+        given.settings.extend(present([(Setting::Contexts, flags.contexts)]));
         given
     }
 }

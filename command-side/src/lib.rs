@@ -3,6 +3,7 @@
 
 mod aggregates;
 mod commands;
+mod contexts;
 pub mod executor;
 mod http;
 pub mod metrics;
@@ -11,6 +12,7 @@ mod router;
 mod routes;
 
 pub use commands::{CommandDeps, Commands, IN_FLIGHT_MAX};
+pub use contexts::{Context, Contexts, UnknownContext};
 pub use http::route_not_found;
 pub use openapi::openapi;
 pub use router::{BODY_BYTES_MAX, router, router_of};

@@ -7,6 +7,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, HeaderBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
 use utoipa::{OpenApi, ToSchema};
 
+use crate::contexts::Contexts;
 use crate::http::headers::{IDEMPOTENCY_KEY, KEY_CHARACTERS_MAX};
 use crate::router::commands_router;
 
@@ -58,12 +59,16 @@ struct ErrorFields {
 /// The document of the whole command side.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    complete(commands_router().into_openapi())
+    complete(commands_router(&Contexts::all()).into_openapi())
 }
 
 /// What stands in the document besides the routes.
-pub(crate) fn head() -> utoipa::openapi::OpenApi {
-    Head::openapi()
+pub(crate) fn head(contexts: &Contexts) -> utoipa::openapi::OpenApi {
+    let mut head = Head::openapi();
+    if let Some(tags) = &mut head.tags {
+        tags.retain(|tag| contexts.iter().any(|context| context.name() == tag.name));
+    }
+    head
 }
 
 /// What a command can answer besides success, and what a read can.

@@ -5,7 +5,7 @@ mod process;
 mod request;
 mod retail;
 
-pub use process::{Account, Headwater, Options, binary};
+pub use process::{Account, Headwater, Options, binary, free_addresses};
 pub use request::{Answer, Client};
 pub use retail::retail_file;
 

@@ -238,7 +238,10 @@ fn readable_copy() -> Result<TempDir> {
 }
 
 /// Four ports that were free a moment ago.
-fn free_addresses() -> Result<[SocketAddr; 4]> {
+///
+/// # Errors
+/// No port is free.
+pub fn free_addresses() -> Result<[SocketAddr; 4]> {
     let listeners = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0"));
     let mut addresses = Vec::with_capacity(4);
     for listener in &listeners {

@@ -1,6 +1,6 @@
 //! `headwater serve ROLE`: one role as a process of its own.
 
-use crate::args::{AllFlags, Role, SandboxFlags};
+use crate::args::{Given, Role, SandboxFlags};
 use crate::config::{Config, Setting};
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
@@ -27,14 +27,14 @@ pub enum Which {
 }
 
 /// Takes the role and its flags apart.
-pub fn split(role: Role) -> (Which, AllFlags) {
+pub fn split(role: Role) -> (Which, Given) {
     match role {
-        Role::Commands(flags) => (Which::Commands, flags),
-        Role::Projections(flags) => (Which::Projections, flags),
-        Role::Sagas(flags) => (Which::Sagas, flags),
-        Role::Queries(flags) => (Which::Queries, flags),
-        Role::Node(flags) => (Which::Node, flags),
-        Role::Sandbox(SandboxFlags { child, all }) => (Which::Sandbox { child }, all),
+        Role::Commands(flags) => (Which::Commands, flags.into()),
+        Role::Projections(flags) => (Which::Projections, flags.into()),
+        Role::Sagas(flags) => (Which::Sagas, flags.into()),
+        Role::Queries(flags) => (Which::Queries, flags.into()),
+        Role::Node(flags) => (Which::Node, flags.into()),
+        Role::Sandbox(SandboxFlags { child, all }) => (Which::Sandbox { child }, all.into()),
     }
 }
 
@@ -59,7 +59,7 @@ async fn commands(config: &Config) -> Result<(), Failure> {
         let public = listeners::bind(Setting::Listen, config.listen).await?;
         let store = roles::connect_to_log(&config.eventstore_url(), readiness)?;
         let commands = roles::commands::executors(store, roles::open_vault(&data)?);
-        roles::serve_public(parts, public, command_side::router_of(commands));
+        roles::serve_public(parts, public, command_side::router_of(commands, &config.contexts));
         Ok(())
     })
     .await

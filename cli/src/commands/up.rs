@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use command_side::Contexts;
 use observability::Readiness;
 use read_model::catalogue::CATALOGUE;
 use tokio::time::{MissedTickBehavior, interval};
@@ -53,7 +54,7 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         let texts = folded.into_iter().find(|folded| folded.projection() == CATALOGUE.name);
         let indexes = roles::search::start(parts, &data, &database_url, texts, readiness)?;
         let queries = roles::queries::routes(&database_url, indexes)?;
-        let routes = command_side::router_of(commands).merge(queries);
+        let routes = command_side::router_of(commands, &Contexts::all()).merge(queries);
         roles::serve_public(parts, public, routes);
         let welcome = Welcome {
             data_dir: data.path().to_owned(),

@@ -11,6 +11,7 @@ mod tests;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use command_side::Contexts;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use observability::LogFormat;
@@ -49,6 +50,8 @@ pub struct Config {
     pub eventstore: Option<String>,
     /// The zone whose days sales are summed up by.
     pub shop_time_zone: TimeZone,
+    /// The contexts that `serve commands` takes commands for; `up` takes all.
+    pub contexts: Contexts,
     /// Whether a new shop begins without the sample.
     pub no_sample: bool,
     /// How log lines look.

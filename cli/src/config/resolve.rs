@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use command_side::{Contexts, UnknownContext};
 use jiff::SignedDuration;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use observability::{DEFAULT_LOG_FILTER, LogFormat};
@@ -122,6 +123,7 @@ fn default(setting: Setting, environment: &Environment<'_>) -> Result<Option<Str
         Setting::SandboxDeliveryDelay => "0",
         Setting::AllowUnauthenticatedNetwork | Setting::NoSample => "false",
         Setting::ShopTimezone => "UTC",
+        Setting::Contexts => "all",
         Setting::LogFormat => "text",
         Setting::LogFilter => DEFAULT_LOG_FILTER,
     };
@@ -173,6 +175,7 @@ fn checked(in_force: Vec<InForce>) -> Result<Config, Failure> {
         database_url: text(Setting::DatabaseUrl)?,
         eventstore: text(Setting::EventStore)?,
         shop_time_zone: time_zone(of(Setting::ShopTimezone)?)?,
+        contexts: contexts(of(Setting::Contexts)?)?,
         no_sample: boolean(of(Setting::NoSample)?)?,
         log_format: log_format(of(Setting::LogFormat)?)?,
         log_filter: text(Setting::LogFilter)?.unwrap_or_default(),
@@ -196,6 +199,12 @@ fn gateway(in_force: &InForce) -> Result<Option<GatewayUrl>, Failure> {
         })
     };
     in_force.value.as_ref().map(read).transpose()
+}
+
+fn contexts(in_force: &InForce) -> Result<Contexts, Failure> {
+    let text = in_force.value.as_deref().unwrap_or_default();
+    text.parse()
+        .map_err(|error: UnknownContext| Failure::usage(format!("{}: {error}", address::named(in_force))))
 }
 
 fn boolean(in_force: &InForce) -> Result<bool, Failure> {

@@ -30,6 +30,8 @@ pub enum Setting {
     EventStore,
     /// The zone of the shop's days.
     ShopTimezone,
+    /// Which contexts the commands are of.
+    Contexts,
     /// Whether a new shop begins without the sample.
     NoSample,
     /// How log lines look.
@@ -40,7 +42,7 @@ pub enum Setting {
 
 impl Setting {
     /// Every setting, in the order they are shown.
-    pub const ALL: [Setting; 15] = [
+    pub const ALL: [Setting; 16] = [
         Setting::DataDir,
         Setting::Listen,
         Setting::NodeListen,
@@ -53,6 +55,7 @@ impl Setting {
         Setting::ShippingGateway,
         Setting::SandboxDeliveryDelay,
         Setting::ShopTimezone,
+        Setting::Contexts,
         Setting::NoSample,
         Setting::LogFormat,
         Setting::LogFilter,
@@ -74,6 +77,7 @@ impl Setting {
             Setting::DatabaseUrl => "database-url",
             Setting::EventStore => "eventstore",
             Setting::ShopTimezone => "shop-timezone",
+            Setting::Contexts => "contexts",
             Setting::NoSample => "no-sample",
             Setting::LogFormat => "log-format",
             Setting::LogFilter => "log-filter",
@@ -96,6 +100,7 @@ impl Setting {
             Setting::DatabaseUrl => "DATABASE_URL",
             Setting::EventStore => "HEADWATER_EVENTSTORE",
             Setting::ShopTimezone => "HEADWATER_SHOP_TIMEZONE",
+            Setting::Contexts => "HEADWATER_CONTEXTS",
             Setting::NoSample => "HEADWATER_NO_SAMPLE",
             Setting::LogFormat => "HEADWATER_LOG_FORMAT",
             Setting::LogFilter => "RUST_LOG",

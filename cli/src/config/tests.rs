@@ -139,6 +139,8 @@ fn what_cannot_be_read_is_named_with_where_it_stands() {
         (Case::new().variable("HEADWATER_SHOP_TIMEZONE", "Etc/Unknown"), "is not a time zone"),
         (Case::new().file("shop-timezone = \"../etc/passwd\""), "is not a time zone"),
         (Case::new().variable("HEADWATER_ALLOW_UNAUTHENTICATED_NETWORK", "maybe"), "true or false"),
+        (Case::new().flag(Setting::Contexts, "orders,carts"), "--contexts: there is no context \"carts\""),
+        (Case::new().variable("HEADWATER_CONTEXTS", ","), "there are products, stock, users, orders,"),
         (Case::new().file("listn = \"x\""), "there is no setting \"listn\""),
         (Case::new().file("listen = 8080"), "listen must be a text in quotes"),
         (Case::new().file("listen ="), "named.toml is not valid"),
@@ -156,6 +158,16 @@ fn the_shop_keeps_the_days_of_the_zone_that_is_named_and_of_utc_else() {
     assert_eq!(name(Case::new()), "UTC");
     assert_eq!(name(Case::new().variable("HEADWATER_SHOP_TIMEZONE", "Europe/London")), "Europe/London");
     assert_eq!(name(Case::new().file("shop-timezone = \"america/new_york\"")), "America/New_York");
+}
+
+#[test]
+fn the_contexts_are_those_that_are_named_and_all_else() {
+    let contexts = |case: Case| case.resolve().unwrap().contexts.to_string();
+    assert_eq!(contexts(Case::new()), "all");
+    assert_eq!(contexts(Case::new().file("contexts = \"returns\"")), "returns");
+    let case = Case::new().variable("HEADWATER_CONTEXTS", "orders,payments");
+    assert_eq!(contexts(case), "orders, payments");
+    assert_eq!(contexts(Case::new().flag(Setting::Contexts, "stock")), "stock");
 }
 
 #[test]

@@ -70,6 +70,8 @@ fn a_wrong_call_is_answered_by_a_sentence_and_what_to_do() {
     for command in ["lag", "sagas", "reset-views"] {
         assert!(refused(&[command, "--data-dir", home], &[]).contains("there are no data of headwater"));
     }
+    let contexts = refused(&["serve", "commands", "--contexts", "orders,carts", "--data-dir", &missing], &[]);
+    assert!(contexts.contains("\"carts\"") && contexts.contains("payments"), "{contexts}");
     let https = ["up", "--payment-gateway", "https://pay.example.org", "--data-dir", &missing];
     assert!(refused(&https, &[]).contains("--payment-gateway"));
     assert!(refused(&["up", "--delivery-delay=-1", "--data-dir", &missing], &[]).contains("whole seconds"));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by failing")]
 
 mod bad_input;
+mod contexts;
 mod idempotency;
 mod lifecycle;
 mod openapi;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use command_side::{CommandDeps, router};
+use axum::Router;
+use command_side::{CommandDeps, Commands, router, router_of};
 use domain::ids::ProductId;
 use domain::value::{Quantity, Sku};
 use domain::{codec, stock};
@@ -78,7 +79,17 @@ impl Shop {
     }
 
     pub async fn process_with(&self, deps: CommandDeps) -> Process {
-        let router = observability::http::layer(router(deps).fallback(command_side::route_not_found));
+        self.serve(router(deps)).await
+    }
+
+    /// A command process that serves some contexts.
+    pub async fn process_of(&self, contexts: &str) -> Process {
+        let commands = Commands::new(CommandDeps::new(connect(self.node.address()), self.vault.clone()));
+        self.serve(router_of(commands, &contexts.parse().unwrap())).await
+    }
+
+    async fn serve(&self, router: Router) -> Process {
+        let router = observability::http::layer(router.fallback(command_side::route_not_found));
         let listener = TcpListener::bind(loopback()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
