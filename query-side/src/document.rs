@@ -16,8 +16,17 @@ use crate::schema::touched_by;
 /// Fields below fields. What GraphiQL asks of the schema itself is deeper and does not count.
 pub(crate) const MAX_DEPTH: usize = 12;
 
-/// Fields of a document with its fragments written out.
+/// Fields of an operation with its fragments written out.
 pub(crate) const MAX_FIELDS: usize = 2_000;
+
+/// The same with the fragments themselves counted: also those that hold no field that can be carried out are walked.
+const MAX_SELECTIONS: usize = 2 * MAX_FIELDS;
+
+/// Selection sets inside each other, whatever opens them; the library bears no more.
+const MAX_LEVELS: usize = 32;
+
+/// Fragments of a document. The library looks for circles among them by calling itself for each.
+const MAX_FRAGMENTS: usize = 200;
 
 /// Braces and brackets inside each other in a document's text; the parser calls itself for each.
 const MAX_NESTING: usize = 200;
@@ -28,22 +37,31 @@ pub(crate) struct Analysis {
     /// The projections whose tables it reads, and the search index.
     pub(crate) projections: BTreeSet<&'static str>,
     depth: usize,
+    levels: usize,
     fields: usize,
+    selections: usize,
 }
 
 impl Analysis {
-    /// The limit that the operation breaks, if any.
-    pub(crate) fn excess(&self) -> Option<ErrorCode> {
-        if self.depth > MAX_DEPTH {
-            return Some(ErrorCode::QueryTooDeep);
+    /// The limit that an operation breaks, if any.
+    fn excess(&self) -> Option<ErrorCode> {
+        if self.depth > MAX_DEPTH { Some(ErrorCode::QueryTooDeep) } else { self.work_excess() }
+    }
+
+    /// The limit on the work with it that an operation or a fragment breaks, if any.
+    fn work_excess(&self) -> Option<ErrorCode> {
+        if self.fields > MAX_FIELDS || self.selections > MAX_SELECTIONS {
+            return Some(ErrorCode::QueryTooComplex);
         }
-        (self.fields > MAX_FIELDS).then_some(ErrorCode::QueryTooComplex)
+        (self.levels > MAX_LEVELS).then_some(ErrorCode::QueryTooDeep)
     }
 
     fn include(&mut self, other: &Analysis, below: usize) {
         self.projections.extend(&other.projections);
         self.depth = self.depth.max(other.depth + below);
+        self.levels = self.levels.max(other.levels + 1);
         self.fields = self.fields.saturating_add(other.fields);
+        self.selections = self.selections.saturating_add(other.selections);
     }
 }
 
@@ -88,14 +106,29 @@ pub(crate) fn type_name(operation: &OperationDefinition) -> &'static str {
     }
 }
 
-/// Walks an operation.
+/// Walks the operation to be carried out, if there is one, and everything else of the document besides: the library
+/// checks all of it, at a cost that grows as the operation's does.
+///
+/// # Errors
+/// The limit that the document breaks.
 pub(crate) fn analyse(
     document: &ExecutableDocument,
-    operation: &OperationDefinition,
+    operation: Option<&OperationDefinition>,
     variables: &Variables,
-) -> Analysis {
-    let mut walk = Walk { document, variables, fragments: HashMap::new(), entered: HashSet::new() };
-    walk.selections(&operation.selection_set.node)
+) -> Result<Analysis, ErrorCode> {
+    if document.fragments.len() > MAX_FRAGMENTS {
+        return Err(ErrorCode::QueryTooComplex);
+    }
+    let mut walk = Walk { document, variables, fragments: HashMap::new(), entered: HashSet::new(), level: 0 };
+    for (_, other) in document.operations.iter() {
+        walk.operation(&other.node)?;
+    }
+    for fragment in document.fragments.values() {
+        // How deep it is counts where it is spread: what is asked of the schema itself may be deeper.
+        let found = walk.selections(&fragment.node.selection_set.node);
+        found.work_excess().map_or(Ok(()), Err)?;
+    }
+    operation.map_or(Ok(Analysis::default()), |operation| walk.operation(operation))
 }
 
 struct Walk<'a> {
@@ -104,11 +137,24 @@ struct Walk<'a> {
     fragments: HashMap<&'a Name, Analysis>,
     /// Fragments being walked: one that spreads itself is refused by the validation, and counts nothing here.
     entered: HashSet<&'a Name>,
+    /// Selection sets being walked.
+    level: usize,
 }
 
 impl<'a> Walk<'a> {
+    fn operation(&mut self, operation: &'a OperationDefinition) -> Result<Analysis, ErrorCode> {
+        let found = self.selections(&operation.selection_set.node);
+        found.excess().map_or(Ok(found), Err)
+    }
+
     fn selections(&mut self, set: &'a SelectionSet) -> Analysis {
-        let mut sum = Analysis::default();
+        let mut sum = Analysis { selections: set.items.len(), ..Analysis::default() };
+        if self.level > MAX_LEVELS {
+            // What is below is not worth a look, and the walk calls itself for each level.
+            sum.levels = MAX_LEVELS + 1;
+            return sum;
+        }
+        self.level += 1;
         for selection in &set.items {
             match &selection.node {
                 Selection::Field(field) => self.field(&field.node, &mut sum),
@@ -121,6 +167,7 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+        self.level -= 1;
         sum
     }
 

@@ -66,14 +66,10 @@ async fn execute(service: &Service, headers: &HeaderMap, mut request: Request) -
     let name = request.operation_name.clone();
     // What cannot be parsed, or names no operation, is refused by the library, which says where.
     let Ok(document) = request.parsed_query() else { return Ok(service.schema.execute(request).await) };
-    let Some(operation) = chosen_operation(document, name.as_deref()) else {
-        return Ok(service.schema.execute(request).await);
-    };
+    let operation = chosen_operation(document, name.as_deref());
+    let analysis = analyse(document, operation, &variables)?;
+    let Some(operation) = operation else { return Ok(service.schema.execute(request).await) };
     let kind = document::type_name(operation);
-    let analysis = analyse(document, operation, &variables);
-    if let Some(excess) = analysis.excess() {
-        return Err(excess.into());
-    }
     let span = tracing::info_span!("graphql", otel.name = kind, graphql.operation.type = kind);
     let answer = read(service, request, analysis, position).instrument(span).await;
     metrics::histogram!(OPERATION_DURATION, "type" => kind).record(started.elapsed().as_secs_f64());

@@ -140,6 +140,49 @@ async fn documents_beyond_a_limit_are_refused_before_anything_is_read() {
     assert_eq!(code_of(&service, &format!("{{ {pages} }}")).await, refused(422, "QUERY_TOO_COMPLEX"));
 }
 
+/// Fragments that each spread the next one `times` times; the last one is `last`.
+fn chain(length: usize, times: usize, last: &str) -> String {
+    let spreads = |i: usize| format!("...f{} ", i + 1).repeat(times);
+    let links: String = (0..length).map(|i| format!("fragment f{i} on Query {{ {}}} ", spreads(i))).collect();
+    format!("{links} fragment f{length} on Query {{ {last} }}")
+}
+
+#[tokio::test]
+async fn fragments_that_lead_nowhere_cost_nothing() {
+    let service = Service::start_without_tables().await;
+    let ask = async |operations: &str, fragments: &str| {
+        let answer = service.ask_with(&format!("{operations} {fragments}"), json!({})).await;
+        (answer.status, answer.code().to_owned())
+    };
+    let (typename, missing) = ("__typename", "...missing");
+    // Each would call itself for every link of a chain of ten thousand, or two to the power of thirty times.
+    let long = chain(10_000, 1, typename);
+    assert_eq!(ask("{ ...f0 }", &long).await, refused(422, "QUERY_TOO_COMPLEX"));
+    assert_eq!(ask("{ __typename }", &long).await, refused(422, "QUERY_TOO_COMPLEX"));
+    let deep = chain(40, 1, typename);
+    assert_eq!(ask("{ ...f0 }", &deep).await, refused(422, "QUERY_TOO_DEEP"));
+    assert_eq!(ask("{ __typename }", &deep).await, refused(422, "QUERY_TOO_DEEP"));
+    let levels = format!("{{ {} __typename {} }}", "... { ".repeat(40), "} ".repeat(40));
+    assert_eq!(ask(&levels, "").await, refused(422, "QUERY_TOO_DEEP"));
+    for last in [missing, "...f0", typename] {
+        let many = chain(30, 2, last);
+        assert_eq!(ask("{ ...f0 }", &many).await, refused(422, "QUERY_TOO_COMPLEX"), "{last}");
+        assert_eq!(
+            ask("query a { __typename } query b { ...f0 }", &many).await,
+            refused(422, "QUERY_TOO_COMPLEX"),
+            "{last}, of an operation that is not carried out"
+        );
+    }
+    let wide = format!("{{ {} }}", "...f ".repeat(4_001));
+    assert_eq!(ask(&wide, "fragment f on Query { __typename }").await, refused(422, "QUERY_TOO_COMPLEX"));
+
+    let small = chain(20, 1, typename);
+    assert_eq!(
+        service.ask(&format!("{{ ...f0 }} {small}")).await.body["data"],
+        json!({"__typename": "Query"})
+    );
+}
+
 #[tokio::test]
 async fn bodies_that_are_no_request_are_refused() {
     let service = Service::start().await;
