@@ -36,6 +36,8 @@ const MAX_NESTING: usize = 200;
 pub(crate) struct Analysis {
     /// The projections whose tables it reads, and the search index.
     pub(crate) projections: BTreeSet<&'static str>,
+    /// Whether a fragment spreads itself, which the validation refuses.
+    pub(crate) circular: bool,
     depth: usize,
     levels: usize,
     fields: usize,
@@ -58,6 +60,7 @@ impl Analysis {
 
     fn include(&mut self, other: &Analysis, below: usize) {
         self.projections.extend(&other.projections);
+        self.circular |= other.circular;
         self.depth = self.depth.max(other.depth + below);
         self.levels = self.levels.max(other.levels + 1);
         self.fields = self.fields.saturating_add(other.fields);
@@ -135,7 +138,7 @@ struct Walk<'a> {
     document: &'a ExecutableDocument,
     variables: &'a Variables,
     fragments: HashMap<&'a Name, Analysis>,
-    /// Fragments being walked: one that spreads itself is refused by the validation, and counts nothing here.
+    /// Fragments being walked: one that spreads itself counts nothing here.
     entered: HashSet<&'a Name>,
     /// Selection sets being walked.
     level: usize,
@@ -178,18 +181,8 @@ impl<'a> Walk<'a> {
         }
         sum.include(&inner, 1);
         sum.fields = sum.fields.saturating_add(1);
-        let id = self.argument(field, "id");
+        let id = text_argument(field, "id", self.variables);
         sum.projections.extend(touched_by(&field.name.node, id.as_deref()));
-    }
-
-    /// A text argument, if it is given here or by a variable.
-    fn argument(&self, field: &Field, name: &str) -> Option<String> {
-        let (_, value) = field.arguments.iter().find(|(given, _)| given.node == name)?;
-        let value = value.node.clone();
-        match value.into_const_with(|variable| self.variables.get(&variable).cloned().ok_or(())) {
-            Ok(Value::String(text)) => Some(text),
-            _ => None,
-        }
     }
 
     fn fragment(&mut self, name: &'a Positioned<Name>, sum: &mut Analysis) {
@@ -197,6 +190,7 @@ impl<'a> Walk<'a> {
         if !self.fragments.contains_key(name) {
             let Some(definition) = self.document.fragments.get(name) else { return };
             if !self.entered.insert(name) {
+                sum.circular = true;
                 return;
             }
             let found = self.selections(&definition.node.selection_set.node);
@@ -206,5 +200,15 @@ impl<'a> Walk<'a> {
         if let Some(found) = self.fragments.get(name) {
             sum.include(found, 0);
         }
+    }
+}
+
+/// A text argument of a field, if it is given there or by a variable.
+pub(crate) fn text_argument(field: &Field, name: &str, variables: &Variables) -> Option<String> {
+    let (_, value) = field.arguments.iter().find(|(given, _)| given.node == name)?;
+    let value = value.node.clone();
+    match value.into_const_with(|variable| variables.get(&variable).cloned().ok_or(())) {
+        Ok(Value::String(text)) => Some(text),
+        _ => None,
     }
 }

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 use super::answer::{failed, respond};
 use super::{Service, request};
 use crate::document::{self, Analysis, analyse, chosen_operation, nesting_is_bearable};
+use crate::in_order::FieldOrder;
 use crate::metrics::OPERATION_DURATION;
 use crate::read::ReadContext;
 
@@ -70,8 +71,14 @@ async fn execute(service: &Service, headers: &HeaderMap, mut request: Request) -
     let analysis = analyse(document, operation, &variables)?;
     let Some(operation) = operation else { return Ok(service.schema.execute(request).await) };
     let kind = document::type_name(operation);
+    let order = if analysis.circular {
+        FieldOrder::default()
+    } else {
+        FieldOrder::of(document, operation, &variables)
+    };
     let span = tracing::info_span!("graphql", otel.name = kind, graphql.operation.type = kind);
-    let answer = read(service, request, analysis, position).instrument(span).await;
+    let mut answer = read(service, request, analysis, position).instrument(span).await;
+    order.restore(&mut answer.data);
     metrics::histogram!(OPERATION_DURATION, "type" => kind).record(started.elapsed().as_secs_f64());
     Ok(answer)
 }

@@ -71,7 +71,17 @@ fn or_null<T>(found: Result<Option<T>, Failure>) -> Option<async_graphql::Result
     found.map_err(async_graphql::Error::from).transpose()
 }
 
-/// The projections that a field reads, and [`SEARCH`] when it reads the search index, by its name alone wherever it stands: one too many is only waited for in vain.
+/// The one interface: of it are the objects whose type a document leaves open.
+pub(crate) const INTERFACE: &str = "Node";
+
+/// The type of what a field of the interface's type gives for an id, whose kind is named as the type is.
+pub(crate) fn type_of(field: &str, id: &str) -> Option<String> {
+    let id: PublicId = if field == "node" { id.parse().ok()? } else { return None };
+    Some(id.kind)
+}
+
+/// The projections that a field reads, and [`SEARCH`] when it reads the search index, by its name alone wherever it
+/// stands: one too many is only waited for in vain.
 /// `id` is the field's argument of that name, when it is known. A field that reads a table and is not named here
 /// answers with an error.
 pub(crate) fn touched_by(field: &str, id: Option<&str>) -> Vec<&'static str> {

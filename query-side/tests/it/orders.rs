@@ -308,3 +308,20 @@ async fn an_answer_holds_a_bounded_number_of_lines_and_payments() {
     assert_eq!(payments.code(), "QUERY_TOO_COMPLEX");
     service.ask("{ order(number: \"536365\") { payments { id } } }").await.data();
 }
+
+#[tokio::test]
+async fn fields_come_in_the_order_in_which_they_are_asked_for() {
+    let service = with_orders().await;
+    // Fields that need a statement of their own stand before fields of the row at hand.
+    let query = r#"{ all: orders(first: 1) { nodes { lines { product { name } sku } ...who gross { currency amount } number }
+                      totalCount }
+                    product(sku: "85123A") { name sku } }
+                    fragment who on Order { customer { name customerNumber } status }"#;
+    let response = service.post().body(json!({ "query": query }).to_string()).send().await.unwrap();
+    let text = response.text().await.unwrap();
+    let data = text.split(",\"extensions\"").next().unwrap();
+    assert_eq!(
+        data,
+        r#"{"data":{"all":{"nodes":[{"lines":[],"customer":null,"status":"PLACED","gross":{"currency":"GBP","amount":"0.05"},"number":"536367"}],"totalCount":3},"product":{"name":"Heart","sku":"85123A"}}"#
+    );
+}
