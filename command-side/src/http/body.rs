@@ -84,7 +84,7 @@ fn read<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<Read<T
     if !bytes.is_empty() && bytes != b"{}" && !is_json(headers) {
         return Err(ErrorCode::UnsupportedMediaType.into());
     }
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;
+    let value = super::json::read(bytes).map_err(|error| malformed(&error))?;
     let body = serde_path_to_error::deserialize(&value).map_err(|error| invalid(&error))?;
     Ok((body, key, if_match, canonical(&value).into_bytes()))
 }
@@ -98,6 +98,9 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn malformed(error: &serde_json::Error) -> ApiError {
     let place = json!({ "line": error.line(), "column": error.column() });
+    if error.is_data() {
+        return ApiError::new(ErrorCode::InvalidInput).with_message(error.to_string()).with_details(place);
+    }
     let message = format!("the body is not valid JSON (line {}, column {})", error.line(), error.column());
     ApiError::new(ErrorCode::MalformedJson).with_message(message).with_details(place)
 }

@@ -5,6 +5,7 @@ mod body;
 mod carry_out;
 mod failure;
 pub(crate) mod headers;
+mod json;
 mod path;
 
 pub(crate) use answer::{Answer, Found};

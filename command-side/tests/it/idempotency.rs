@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Answer, Process, Proxy, Shop, connect, fail, product, product_id, send, until};
+use crate::support::{Answer, Process, Proxy, Shop, connect, product, product_id, send, until};
 
 async fn receive(process: &Process, product: Uuid, quantity: i64, key: &str) -> Answer {
     let body = json!({ "quantity": quantity });
@@ -83,7 +83,7 @@ async fn rejections_are_not_remembered() {
         let body = json!({ "orderId": Uuid::from_u128(1), "quantity": 4 });
         process.post(&format!("/v1/stock/{id}/reserve"), body).header("idempotency-key", "k")
     };
-    fail(reserve(), 409, "INSUFFICIENT_STOCK").await;
+    shop.refused(reserve(), 409, "INSUFFICIENT_STOCK").await;
     receive(&process, id, 9, "more").await;
     assert_eq!(send(reserve()).await.status, 200);
 }
@@ -98,7 +98,7 @@ async fn a_create_retried_after_a_kill_between_append_and_answer_gets_its_answer
     // Something else first, so that the append is the only thing on its way.
     killed.list("warm-up").await;
     let id = product_id("85123A");
-    fail(killed.get(&format!("/v1/products/{id}")), 404, "PRODUCT_NOT_FOUND").await;
+    shop.refused(killed.get(&format!("/v1/products/{id}")), 404, "PRODUCT_NOT_FOUND").await;
     proxy.swallow_answers();
     let request = create(&killed);
     let unanswered = tokio::spawn(async move { request.send().await });
@@ -128,7 +128,7 @@ async fn a_retry_behind_ten_thousand_later_events_gets_its_answer_from_a_cold_pr
     assert_eq!(receive(&process, id, 5, "k").await, first, "warm, and ten thousand events behind");
     let key_reused = json!({ "quantity": 6 });
     let other = process.post(&format!("/v1/stock/{id}/receive"), key_reused).header("idempotency-key", "k");
-    fail(other, 422, "IDEMPOTENCY_KEY_REUSED").await;
+    shop.refused(other, 422, "IDEMPOTENCY_KEY_REUSED").await;
     let unchanged = shop.store.tail(&StreamId::new("stock", &id)).await.unwrap().unwrap();
     assert_eq!(unchanged, tail);
 }
@@ -150,7 +150,7 @@ async fn a_retry_after_success_with_the_old_if_match_gets_its_answer() {
     let other = process
         .post(&format!("/v1/stock/{id}/receive"), json!({ "quantity": 1 }))
         .header("if-match", "\"0\"");
-    fail(other, 412, "PRECONDITION_FAILED").await;
+    shop.refused(other, 412, "PRECONDITION_FAILED").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,12 +163,12 @@ async fn a_retry_gets_its_answer_when_the_key_of_its_fingerprint_was_destroyed()
     };
     let first = send(register("France")).await;
     assert_eq!(first.status, 201);
-    fail(register("Spain"), 422, "IDEMPOTENCY_KEY_REUSED").await;
+    shop.refused(register("Spain"), 422, "IDEMPOTENCY_KEY_REUSED").await;
     let user: Uuid = first.body["id"].as_str().unwrap().parse().unwrap();
     shop.vault.destroy(domain::ids::PersonId(user)).await.unwrap();
     assert_eq!(send(register("France")).await, first);
     let profile = json!({ "country": "Spain", "email": "ada@example.es" });
-    fail(process.post(&format!("/v1/users/{user}/profile"), profile), 409, "PERSON_ERASED").await;
+    shop.refused(process.post(&format!("/v1/users/{user}/profile"), profile), 409, "PERSON_ERASED").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,7 +182,7 @@ async fn a_key_reused_in_a_process_with_an_older_state_is_found_out_all_the_same
     // The second process does not know of it, and would append at the very revision of the first one's event.
     let body = json!({ "quantity": 2 });
     let reused = two.post(&format!("/v1/stock/{id}/receive"), body).header("idempotency-key", "k");
-    fail(reused, 422, "IDEMPOTENCY_KEY_REUSED").await;
+    shop.refused(reused, 422, "IDEMPOTENCY_KEY_REUSED").await;
     assert_eq!(receive(&two, id, 1, "k").await, first);
     assert_eq!(send(two.get(&format!("/v1/stock/{id}"))).await.body["onHand"], 6);
 }

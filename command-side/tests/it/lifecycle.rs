@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Shop, fail, product, product_id, send};
+use crate::support::{Shop, product, product_id, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_product_goes_through_its_life() {
@@ -68,7 +68,7 @@ async fn stock_goes_through_its_life() {
     let process = shop.process().await;
     let id = process.list("22423").await;
     let (one, two) = (Uuid::new_v4(), Uuid::new_v4());
-    fail(process.get(&format!("/v1/stock/{id}")), 404, "STOCK_NOT_FOUND").await;
+    shop.refused(process.get(&format!("/v1/stock/{id}")), 404, "STOCK_NOT_FOUND").await;
     let steps = [
         ("receive", json!({ "quantity": 10 }), 200),
         ("adjust", json!({ "quantity": -2, "reason": "breakage" }), 200),
@@ -126,13 +126,15 @@ async fn what_is_not_there_is_not_found() {
     let shop = Shop::open().await;
     let process = shop.process().await;
     let nobody = Uuid::new_v4();
-    fail(process.get(&format!("/v1/products/{nobody}")), 404, "PRODUCT_NOT_FOUND").await;
-    fail(process.get(&format!("/v1/users/{nobody}")), 404, "USER_NOT_FOUND").await;
-    fail(process.post(&format!("/v1/products/{nobody}/delist"), json!({})), 404, "PRODUCT_NOT_FOUND").await;
-    fail(process.post(&format!("/v1/users/{nobody}/deactivate"), json!({})), 404, "USER_NOT_FOUND").await;
-    fail(process.get("/v1/nothing"), 404, "ROUTE_NOT_FOUND").await;
-    fail(process.get("/v1/products"), 405, "METHOD_NOT_ALLOWED").await;
-    fail(process.get("/v1/products/85123A"), 400, "BAD_REQUEST").await;
+    shop.refused(process.get(&format!("/v1/products/{nobody}")), 404, "PRODUCT_NOT_FOUND").await;
+    shop.refused(process.get(&format!("/v1/users/{nobody}")), 404, "USER_NOT_FOUND").await;
+    shop.refused(process.post(&format!("/v1/products/{nobody}/delist"), json!({})), 404, "PRODUCT_NOT_FOUND")
+        .await;
+    shop.refused(process.post(&format!("/v1/users/{nobody}/deactivate"), json!({})), 404, "USER_NOT_FOUND")
+        .await;
+    shop.refused(process.get("/v1/nothing"), 404, "ROUTE_NOT_FOUND").await;
+    shop.refused(process.get("/v1/products"), 405, "METHOD_NOT_ALLOWED").await;
+    shop.refused(process.get("/v1/products/85123A"), 400, "BAD_REQUEST").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

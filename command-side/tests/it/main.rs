@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod contexts;
+mod every_command;
 mod idempotency;
 mod lifecycle;
 mod openapi;

@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::sales::{create, gbp, id_of, placed, walk};
-use crate::support::{Shop, fail, send};
+use crate::support::{Shop, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_goes_through_its_life() {
@@ -45,9 +45,9 @@ async fn a_payment_goes_through_its_life() {
     ];
     // An answer to bad input saw no event, so it carries no position.
     let (bad, good): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.2 == Err("INVALID_INPUT"));
-    walk(&process, &format!("/v1/payments/{id}"), &good).await;
+    walk(&shop, &process, &format!("/v1/payments/{id}"), &good).await;
     for (step, body, _) in bad {
-        fail(process.post(&format!("/v1/payments/{id}/{step}"), body), 422, "INVALID_INPUT").await;
+        shop.refused(process.post(&format!("/v1/payments/{id}/{step}"), body), 422, "INVALID_INPUT").await;
     }
     let found = send(shop.process().await.get(&format!("/v1/payments/{id}"))).await;
     assert_eq!(
@@ -70,7 +70,7 @@ async fn a_payment_that_is_declined_stays_declined() {
         ("capture", json!({}), Err("PAYMENT_DECLINED")),
         ("refund", json!({ "amount": gbp("1") }), Err("PAYMENT_DECLINED")),
     ];
-    walk(&process, &format!("/v1/payments/{id}"), &steps).await;
+    walk(&shop, &process, &format!("/v1/payments/{id}"), &steps).await;
     let found = send(process.get(&format!("/v1/payments/{id}"))).await;
     assert_eq!((&found.body["status"], &found.body["refunded"]), (&json!("DECLINED"), &gbp("0.00")));
 }
@@ -80,22 +80,22 @@ async fn a_payment_is_of_an_order_that_is_there_and_in_the_currency_of_the_shop(
     let shop = Shop::open().await;
     let process = shop.process().await;
     let nobody = Uuid::new_v4();
-    let error = fail(
+    let error = shop.refused(
         process.post("/v1/payments", json!({ "orderId": nobody, "amount": gbp("1") })),
         422,
         "UNKNOWN_REFERENCE",
     );
     assert_eq!(error.await["details"], json!({ "orderId": nobody }));
     let euros = json!({ "orderId": nobody, "amount": { "amount": "1", "currency": "EUR" } });
-    fail(process.post("/v1/payments", euros), 409, "CURRENCY_MISMATCH").await;
-    fail(process.get(&format!("/v1/payments/{nobody}")), 404, "PAYMENT_NOT_FOUND").await;
+    shop.refused(process.post("/v1/payments", euros), 409, "CURRENCY_MISMATCH").await;
+    shop.refused(process.get(&format!("/v1/payments/{nobody}")), 404, "PAYMENT_NOT_FOUND").await;
     let steps = [
         ("authorize", json!({ "reference": "auth-1" }), Err("PAYMENT_NOT_FOUND")),
         ("capture", json!({}), Err("PAYMENT_NOT_FOUND")),
         ("decline", json!({ "reason": "no money" }), Err("PAYMENT_NOT_FOUND")),
         ("refund", json!({ "amount": gbp("1"), "returnId": nobody }), Err("PAYMENT_NOT_FOUND")),
     ];
-    walk(&process, &format!("/v1/payments/{nobody}"), &steps).await;
+    walk(&shop, &process, &format!("/v1/payments/{nobody}"), &steps).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +111,7 @@ async fn a_payment_asked_for_again_under_its_key_is_the_same_payment() {
     assert_eq!(send(again).await, first);
     let other = json!({ "orderId": order, "amount": gbp("15.51") });
     let reused = shop.process().await.post("/v1/payments", other).header("idempotency-key", "k");
-    fail(reused, 422, "IDEMPOTENCY_KEY_REUSED").await;
+    shop.refused(reused, 422, "IDEMPOTENCY_KEY_REUSED").await;
     assert_ne!(
         id_of(&send(process.post("/v1/payments", body())).await),
         id_of(&first),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Answer, Process, send};
+use crate::support::{Answer, Process, Shop, send};
 
 pub fn gbp(amount: &str) -> Value {
     json!({ "amount": amount, "currency": "GBP" })
@@ -48,9 +48,11 @@ pub async fn register(process: &Process, number: &str) -> Uuid {
     create(process, "/v1/users", json!({ "customerNumber": number, "country": "France" })).await
 }
 
-/// Steps of one aggregate, each with its body and what comes of it: a revision, or the code of an error.
-pub async fn walk(process: &Process, address: &str, steps: &[(&str, Value, Result<u64, &str>)]) {
+/// Steps of one aggregate, each with its body and what comes of it: a revision, or the code of an error, which leaves the
+/// log as it was.
+pub async fn walk(shop: &Shop, process: &Process, address: &str, steps: &[(&str, Value, Result<u64, &str>)]) {
     for (step, body, expected) in steps {
+        let head = shop.store.head().await.unwrap();
         let answer = send(process.post(&format!("{address}/{step}"), body.clone())).await;
         let got = match answer.body["error"]["code"].as_str() {
             Some(code) => Err(code),
@@ -59,6 +61,9 @@ pub async fn walk(process: &Process, address: &str, steps: &[(&str, Value, Resul
         assert_eq!(got, *expected, "{step} {body}: {answer:?}");
         if got.is_ok() {
             assert_eq!((answer.status.as_u16(), answer.location.as_deref()), (200, Some(address)), "{step}");
+        }
+        if got.is_err() {
+            assert_eq!(shop.store.head().await.unwrap(), head, "{step} changed something: {answer:?}");
         }
         assert!(answer.position.is_some(), "{step}: {answer:?}");
     }

@@ -2,7 +2,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::sales::{create, placed, walk};
-use crate::support::{Shop, fail, send};
+use crate::support::{Shop, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shipment_goes_through_its_life() {
@@ -19,7 +19,7 @@ async fn a_shipment_goes_through_its_life() {
         ("deliver", json!({}), Ok(2)),
         ("fail", json!({ "reason": "lost" }), Err("SHIPMENT_ALREADY_DELIVERED")),
     ];
-    walk(&process, &format!("/v1/shipments/{id}"), &steps).await;
+    walk(&shop, &process, &format!("/v1/shipments/{id}"), &steps).await;
     let found = send(shop.process().await.get(&format!("/v1/shipments/{id}"))).await;
     assert_eq!(
         found.body,
@@ -40,7 +40,7 @@ async fn a_shipment_that_failed_goes_nowhere() {
         ("dispatch", json!({ "reference": "parcel-1" }), Err("SHIPMENT_FAILED")),
         ("deliver", json!({}), Err("SHIPMENT_FAILED")),
     ];
-    walk(&process, &format!("/v1/shipments/{id}"), &steps).await;
+    walk(&shop, &process, &format!("/v1/shipments/{id}"), &steps).await;
     let found = send(process.get(&format!("/v1/shipments/{id}"))).await;
     assert_eq!((&found.body["status"], &found.body["reference"]), (&json!("FAILED"), &json!(null)));
 }
@@ -50,16 +50,17 @@ async fn a_shipment_is_of_an_order_that_is_there() {
     let shop = Shop::open().await;
     let process = shop.process().await;
     let nobody = Uuid::new_v4();
-    let error =
-        fail(process.post("/v1/shipments", json!({ "orderId": nobody })), 422, "UNKNOWN_REFERENCE").await;
+    let error = shop
+        .refused(process.post("/v1/shipments", json!({ "orderId": nobody })), 422, "UNKNOWN_REFERENCE")
+        .await;
     assert_eq!(error["details"], json!({ "orderId": nobody }));
-    fail(process.get(&format!("/v1/shipments/{nobody}")), 404, "SHIPMENT_NOT_FOUND").await;
+    shop.refused(process.get(&format!("/v1/shipments/{nobody}")), 404, "SHIPMENT_NOT_FOUND").await;
     let steps = [
         ("dispatch", json!({ "reference": "parcel-1" }), Err("SHIPMENT_NOT_FOUND")),
         ("deliver", json!({}), Err("SHIPMENT_NOT_FOUND")),
         ("fail", json!({ "reason": "lost" }), Err("SHIPMENT_NOT_FOUND")),
     ];
-    walk(&process, &format!("/v1/shipments/{nobody}"), &steps).await;
+    walk(&shop, &process, &format!("/v1/shipments/{nobody}"), &steps).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,6 +66,8 @@ impl Shop {
         std::fs::create_dir_all(&vault_dir).unwrap();
         let vault = Vault::open(&vault_dir).unwrap();
         let store = connect(node.address());
+        // So that nobody who asks for it later is the one that writes it.
+        store.identity().await.unwrap();
         Self { node, store, vault, dir }
     }
 
@@ -100,6 +102,14 @@ impl Shop {
         let stream = StreamId::new(category, &id);
         let page = self.store.read_stream(&stream, Revision::FIRST, 4_000).await.unwrap();
         page.map(|page| page.events).unwrap_or_default()
+    }
+
+    /// The error that a request gets, after a look that the log is as it was.
+    pub async fn refused(&self, request: RequestBuilder, status: u16, code: &str) -> Value {
+        let head = self.store.head().await.unwrap();
+        let error = fail(request, status, code).await;
+        assert_eq!(self.store.head().await.unwrap(), head, "it changed something: {error}");
+        error
     }
 
     /// Puts units on the shelf behind the back of every command process.
