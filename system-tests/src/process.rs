@@ -198,6 +198,14 @@ impl Headwater {
         self.ended().await
     }
 
+    /// How it has ended, if it has by itself.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn status(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// Waits for the end.
     ///
     /// # Errors

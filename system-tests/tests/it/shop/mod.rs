@@ -2,6 +2,7 @@
 
 mod generated;
 mod invoices;
+mod kills;
 mod ledger;
 mod month;
 mod sample;

@@ -68,6 +68,8 @@ async fn a_new_shop_gets_the_sample_once_and_the_month_comes_on_top() -> Result<
         assert_eq!(there, ORDERS, "the month holds the sample's documents");
         assert_eq!(every_order_ended(&client, month::ORDERS).await?, 0);
         month::the_sales_are_those_of_the_readme(&client).await?;
+        let counts = (month::CUSTOMERS, month::PRODUCTS);
+        assert_eq!(month::customers_and_products(&client).await?, counts);
         stock_settled(&client, month::ON_HAND + OPENING + SPARE).await?;
     }
     assert!(running.stop().await?.success());
