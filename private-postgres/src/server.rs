@@ -25,6 +25,10 @@ const START_DEADLINE: Duration = Duration::from_secs(120);
 /// How often [`PrivatePostgres::exited`] looks.
 const POLL_EXIT: Duration = Duration::from_millis(100);
 
+/// Before a start after a crash replays anything, all files of the cluster are brought to the disk. One by one that is
+/// seconds, even for a small cluster; only Linux has a call for all of them.
+const RECOVERY_SYNC: &str = if cfg!(target_os = "linux") { "syncfs" } else { "fsync" };
+
 /// A running private server. Dropping it without [`stop`](Self::stop) ends it at once; the next start then replays the
 /// write-ahead log, and nothing that was committed is lost.
 #[derive(Debug)]
@@ -194,6 +198,7 @@ impl Launch<'_> {
             ("log_timezone", "UTC".into()),
             ("log_checkpoints", "off".into()),
             ("logging_collector", "off".into()),
+            ("recovery_init_sync_method", RECOVERY_SYNC.into()),
             ("log_destination", "stderr".into()),
         ];
         let ours = ours.into_iter().map(|(name, value)| (name.to_owned(), value));

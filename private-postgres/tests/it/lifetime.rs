@@ -107,6 +107,10 @@ async fn data_is_found_again_after_parent_and_server_were_killed() {
 
     let server = PrivatePostgres::start(quick(dir.path())).await.unwrap();
     assert_eq!(remembered(&server.url()).await, [1]);
+    // One sync for all files: a start after a crash is a matter of seconds otherwise.
+    let shown = connect(&server.url()).await.query_one("SHOW recovery_init_sync_method", &[]).await.unwrap();
+    let expected = if cfg!(target_os = "linux") { "syncfs" } else { "fsync" };
+    assert_eq!(shown.get::<_, &str>(0), expected);
     server.stop().await.unwrap();
 }
 
