@@ -103,6 +103,8 @@ fn code_of(error: &tokio_postgres::Error) -> ErrorCode {
         Some(&SqlState::QUERY_CANCELED) => ErrorCode::Timeout,
         // A text with a NUL character, which no column can hold.
         Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE) => ErrorCode::InvalidInput,
+        // A moment or a day before the first that a column can hold.
+        Some(&SqlState::DATETIME_FIELD_OVERFLOW) => ErrorCode::InvalidInput,
         // The tables come with the first start of the projections.
         Some(&SqlState::UNDEFINED_TABLE) => ErrorCode::Unavailable,
         // A statement beside this one failed, and its error tells more.

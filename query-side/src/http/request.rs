@@ -39,6 +39,10 @@ pub(super) async fn from_body(request: axum::extract::Request) -> Result<Request
     let document: serde_json::Value = serde_json::from_slice(&body).map_err(|error| {
         ApiError::new(ErrorCode::MalformedJson).with_message(format!("the body is not valid JSON: {error}"))
     })?;
+    // A list of the values would be taken for them.
+    if !document.is_object() {
+        return Err(bad("the body is not a GraphQL request: it is no JSON object"));
+    }
     let parameters: Parameters = serde_json::from_value(document)
         .map_err(|error| bad(format!("the body is not a GraphQL request: {error}")))?;
     parameters.request()

@@ -60,6 +60,15 @@ async fn cursors_of_other_orders_and_junk_are_refused() {
 }
 
 #[tokio::test]
+async fn moments_and_days_that_no_calendar_of_the_database_holds_are_refused() {
+    let service = Service::start().await;
+    let moments = "{ orders(filter: {placedFrom: \"-009999-01-03T00:00:00Z\"}) { nodes { id } } }";
+    assert_eq!(code_of(&service, moments).await, refused(200, "INVALID_INPUT"));
+    let days = "{ salesByDay(from: \"-009999-01-01\", to: \"-009999-01-02\") { orders } }";
+    assert_eq!(code_of(&service, days).await, refused(200, "INVALID_INPUT"));
+}
+
+#[tokio::test]
 async fn ids_texts_and_lists_that_cannot_be_are_refused() {
     let service = Service::start().await;
     // The last is Parcel:00000000-…-000000000007, a kind that is not there.
@@ -192,6 +201,7 @@ async fn bodies_that_are_no_request_are_refused() {
     };
     assert_eq!(send("{\"query\":".into()).await, refused(400, "MALFORMED_JSON"));
     assert_eq!(send("[]".into()).await, refused(400, "BAD_REQUEST"));
+    assert_eq!(send("[\"{ __typename }\",null,null]".into()).await, refused(400, "BAD_REQUEST"));
     assert_eq!(send("{}".into()).await, refused(400, "BAD_REQUEST"));
     assert_eq!(send("{\"query\":7}".into()).await, refused(400, "BAD_REQUEST"));
     assert_eq!(
