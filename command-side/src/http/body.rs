@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::Failure;
 use super::failure::request_id;
 use super::headers::{idempotency_key, if_match};
+use super::shape::Shaped;
 use crate::executor::{CommandError, CommandId, IfMatch};
 
 /// A command as it came in.
@@ -85,7 +86,7 @@ fn read<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<Read<T
         return Err(ErrorCode::UnsupportedMediaType.into());
     }
     let value = super::json::read(bytes).map_err(|error| malformed(&error))?;
-    let body = serde_path_to_error::deserialize(&value).map_err(|error| invalid(&error))?;
+    let body = serde_path_to_error::deserialize(Shaped(&value)).map_err(|error| invalid(&error))?;
     Ok((body, key, if_match, canonical(&value).into_bytes()))
 }
 

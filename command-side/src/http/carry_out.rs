@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contract::ErrorCode;
+use contract::{ApiError, ErrorCode};
 use domain::ids::PersonId;
 use jiff::Timestamp;
+use serde_json::json;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -20,6 +21,9 @@ use crate::metrics;
 
 /// How long a client waits for the answer to a command. The command itself goes on to its end.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// No moment before this can be told: the year 1 is the first that every table and every calendar holds.
+const FIRST_MOMENT: Timestamp = Timestamp::constant(-62_135_596_800, 0);
 
 /// What a route is, besides its address.
 pub(crate) struct Operation {
@@ -82,6 +86,12 @@ pub(crate) async fn prepare_and_carry_out<D: Aggregate, P: Prepare<D>>(
     order: Order<P>,
     sent: Sent,
 ) -> Result<Answer, Failure> {
+    if order.occurred_at.is_some_and(|moment| moment < FIRST_MOMENT) {
+        let error = ApiError::new(ErrorCode::InvalidInput)
+            .with_message("occurredAt: nothing happens before the year 1")
+            .with_details(json!({ "field": "occurredAt" }));
+        return Err(sent.refuse(error));
+    }
     let Ok(place) = Arc::clone(&commands.places).try_acquire_owned() else {
         metrics::record_overloaded();
         return Err(Failure::new(ErrorCode::TooManyRequests, sent.request));

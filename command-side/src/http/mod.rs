@@ -7,6 +7,7 @@ mod failure;
 pub(crate) mod headers;
 mod json;
 mod path;
+mod shape;
 
 pub(crate) use answer::{Answer, Found};
 pub(crate) use body::{Envelope, Sent};

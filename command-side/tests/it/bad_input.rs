@@ -64,6 +64,7 @@ async fn wrong_types_are_refused_with_their_field() {
         ("price", changed(|body| body["price"] = json!("2.55"))),
         ("price", changed(|body| body["price"]["amount"] = json!("1.005"))),
         ("price", changed(|body| body["price"]["amount"] = json!("-1"))),
+        ("price", changed(|body| body["price"] = json!(["2.55", "GBP"]))),
         ("price.amount", changed(|body| body["price"]["amount"] = json!(2.55))),
         ("price.currency", changed(|body| body["price"]["currency"] = json!("pounds"))),
         ("occurredAt", changed(|body| body["occurredAt"] = json!("yesterday"))),
@@ -72,7 +73,13 @@ async fn wrong_types_are_refused_with_their_field() {
         let error = setting.refused(setting.list(body.clone()), 422, "INVALID_INPUT").await;
         assert_eq!(error["details"]["field"], field, "{body}: {error}");
     }
-    for body in [json!([]), json!("text"), json!(null), json!({ "name": "no sku" })] {
+    for body in [
+        json!([]),
+        json!("text"),
+        json!(null),
+        json!({ "name": "no sku" }),
+        json!(["new", null, null, { "amount": "1", "currency": "GBP" }, null]),
+    ] {
         setting.refused(setting.list(body), 422, "INVALID_INPUT").await;
     }
 }

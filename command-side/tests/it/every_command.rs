@@ -109,6 +109,16 @@ async fn bad_input_to_any_command_gets_a_clear_error_and_changes_nothing() {
         to.post(at, changed(body.clone(), |body| body["occurredAt"] = json!("yesterday")))
     })
     .await;
+    for too_early in ["0000-12-31T23:59:59.999Z", "-005000-01-01T00:00:00Z"] {
+        all.all_refused(422, "INVALID_INPUT", |to, at, body| {
+            to.post(at, changed(body.clone(), |body| body["occurredAt"] = json!(too_early)))
+        })
+        .await;
+    }
+    all.all_refused(422, "INVALID_INPUT", |to, at, body| {
+        to.post(at, json!(body.as_object().unwrap().values().collect::<Vec<_>>()))
+    })
+    .await;
     all.all_refused(422, "INVALID_INPUT", |to, at, body| {
         let twice = body.to_string().replacen('{', "{\"occurredAt\":null,\"occurredAt\":null,", 1);
         to.post_text(at, twice.replace(",}", "}"))
