@@ -27,6 +27,9 @@ pub enum Command {
     /// Start the whole system in one process; Ctrl-C stops it, and all data is there at the next start
     Up(UpFlags),
     /// Start one role, to run it as a process of its own
+    ///
+    /// Every role takes all settings, so that one file or one environment serves them all, and leaves alone those that
+    /// are not its own. `projections`, `sagas` and `queries` need a database that they share: --database-url.
     #[command(subcommand)]
     Serve(Role),
     /// Bring in the data of a shop through the REST API
@@ -63,7 +66,7 @@ pub struct UpFlags {
 /// One part of the system.
 #[derive(Debug, Subcommand)]
 pub enum Role {
-    /// The REST API: takes commands and appends events
+    /// The REST API: takes commands and appends events to the log
     Commands(CommandsFlags),
     /// The projection workers: fold events into the database's views
     Projections(AllFlags),
@@ -102,8 +105,9 @@ pub struct SandboxFlags {
 
 /// Where the data is, and how to log.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Data and logs")]
 pub struct StorageFlags {
-    /// Where all data is kept [env: HEADWATER_DATA_DIR] [default: /var/lib/headwater for root, else
+    /// The folder that holds all data [env: HEADWATER_DATA_DIR] [default: /var/lib/headwater for root, else
     /// headwater in the XDG data directory]
     #[arg(long, value_name = "DIRECTORY")]
     pub data_dir: Option<String>,
@@ -123,6 +127,7 @@ pub struct StorageFlags {
 
 /// Where to listen, and which log to use.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Addresses")]
 pub struct NetworkFlags {
     /// Address of REST and GraphQL [env: HEADWATER_LISTEN] [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
@@ -165,6 +170,7 @@ pub struct AllFlags {
 
 /// Who takes the money and carries the goods.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Payment and shipping")]
 pub struct GatewayFlags {
     /// A payment gateway instead of the sandbox [env: HEADWATER_PAYMENT_GATEWAY]
     #[arg(long, value_name = "URL")]
@@ -172,16 +178,17 @@ pub struct GatewayFlags {
     /// A shipping gateway instead of the sandbox [env: HEADWATER_SHIPPING_GATEWAY]
     #[arg(long, value_name = "URL")]
     pub shipping_gateway: Option<String>,
-    /// How long goods of the sandbox are on their way, seconds [env: HEADWATER_DELIVERY_DELAY] [default: 0]
+    /// How long goods of the sandbox are on their way [env: HEADWATER_DELIVERY_DELAY] [default: 0]
     #[arg(long, value_name = "SECONDS")]
     pub delivery_delay: Option<String>,
 }
 
 /// How the shop keeps its books.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "The shop")]
 pub struct ShopFlags {
-    /// Time zone whose days sales are summed up by, such as Europe/London; another one needs `headwater reset-views`
-    /// [env: HEADWATER_SHOP_TIMEZONE] [default: UTC]
+    /// Time zone whose days sales are summed up by, such as Europe/London; once there are sales, a change needs
+    /// `headwater reset-views` [env: HEADWATER_SHOP_TIMEZONE] [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub shop_timezone: Option<String>,
 }

@@ -65,6 +65,10 @@ pub struct Options {
     pub account: Account,
     /// Where to serve REST and GraphQL; a free port when nothing is said.
     pub public: Option<SocketAddr>,
+    /// Where the log's node listens; a free port when nothing is said.
+    pub node: Option<SocketAddr>,
+    /// Where the admin server listens; a free port when nothing is said.
+    pub admin: Option<SocketAddr>,
     /// Where the sandbox listens; a free port when nothing is said.
     pub sandbox: Option<SocketAddr>,
     /// Whether a new shop gets the sample.
@@ -79,6 +83,8 @@ impl Options {
             data_dir: data_dir.to_owned(),
             account: Account::Own,
             public: None,
+            node: None,
+            admin: None,
             sandbox: None,
             sample: false,
         }
@@ -126,10 +132,12 @@ impl Headwater {
     /// # Errors
     /// The binary is not there or cannot be started.
     pub fn spawn(options: &Options) -> Result<Self> {
-        let [free, admin, node, free_sandbox] = free_addresses()?;
-        let public = options.public.unwrap_or(free);
-        let sandbox = options.sandbox.unwrap_or(free_sandbox);
-        let log = std::env::temp_dir().join(format!("headwater-{}-{}.log", std::process::id(), admin.port()));
+        let [public, admin, node, sandbox] = free_addresses()?;
+        let log = std::env::temp_dir().join(format!("headwater-{}-{}.log", std::process::id(), public.port()));
+        let public = options.public.unwrap_or(public);
+        let admin = options.admin.unwrap_or(admin);
+        let node = options.node.unwrap_or(node);
+        let sandbox = options.sandbox.unwrap_or(sandbox);
         let output = File::create(&log)?;
         let copy = (options.account != Account::Own).then(readable_copy).transpose()?;
         let program = copy.as_ref().map_or(binary()?.to_owned(), |copy| copy.path().join("headwater"));

@@ -1,5 +1,6 @@
 //! `headwater up`: every role in one process, with a private database and a log of its own.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use command_side::Contexts;
@@ -25,11 +26,13 @@ const PROGRESS: Duration = Duration::from_secs(5);
 /// What kept it from starting, or the part that failed.
 pub async fn run(config: &Config) -> Result<(), Failure> {
     let began = Instant::now();
+    listeners::check_distinct(&listening(config))?;
     let data = DataDir::open(&config.data_dir)?;
     let _lock = data.lock()?;
     let pages = roles::sagas::StuckPage::default();
     roles::process_with(config, "headwater", Some(pages.routes()), async |parts, readiness| {
         let public = listeners::bind(Setting::Listen, config.listen).await?;
+        let address = public.local_addr().map_err(|error| Failure::of(&error))?;
         let sample = Sample::of(&data, config)?;
         let node = match &config.eventstore {
             Some(_) => None,
@@ -58,7 +61,7 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         roles::serve_public(parts, public, routes);
         let welcome = Welcome {
             data_dir: data.path().to_owned(),
-            public: config.listen,
+            public: address,
             admin: config.admin_listen,
             sandbox,
             log_url,
@@ -68,6 +71,18 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         Ok(())
     })
     .await
+}
+
+/// Every address that is listened on.
+fn listening(config: &Config) -> Vec<(Setting, SocketAddr)> {
+    let mut all = vec![(Setting::Listen, config.listen), (Setting::AdminListen, config.admin_listen)];
+    if config.eventstore.is_none() {
+        all.push((Setting::NodeListen, config.node_listen));
+    }
+    if config.needs_sandbox() {
+        all.push((Setting::SandboxListen, config.sandbox_listen));
+    }
+    all
 }
 
 /// Prints the addresses once everything is there, and until then now and again what is missing. A new shop gets its

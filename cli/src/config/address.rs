@@ -15,6 +15,15 @@ pub(super) fn parse(in_force: &InForce) -> Result<SocketAddr, Failure> {
     })
 }
 
+/// For an address that somebody else has to be told of: the system would choose the port, and nobody could say which.
+pub(super) fn check_port(in_force: &InForce, address: SocketAddr) -> Result<(), Failure> {
+    if address.port() != 0 {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{} {address} has no port", named(in_force)))
+        .hint("name one, such as 127.0.0.1:8090"))
+}
+
 /// There is no authentication: an address that other machines reach must be wanted.
 pub(super) fn check_reach(in_force: &InForce, address: SocketAddr, allowed: bool) -> Result<(), Failure> {
     if allowed || address.ip().is_loopback() {

@@ -15,7 +15,9 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<(Setting, String)>>, Failur
         Failure::usage(format!("the configuration file {} cannot be read: {error}", path.display()))
     };
     match std::fs::metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         Err(error) => return Err(unreadable(error)),
         Ok(found) if found.len() > MAX_BYTES => {
             return Err(Failure::usage(format!("{} is too large for a configuration file", path.display())));

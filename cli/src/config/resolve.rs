@@ -160,19 +160,19 @@ fn checked(in_force: Vec<InForce>) -> Result<Config, Failure> {
         address::check_reach(found, address, allowed)?;
         Ok::<_, Failure>(address)
     };
-    let data_dir = PathBuf::from(text(Setting::DataDir)?.unwrap_or_default());
+    let sandbox_listen = listen(Setting::SandboxListen)?;
+    address::check_port(of(Setting::SandboxListen)?, sandbox_listen)?;
     Ok(Config {
-        data_dir: std::path::absolute(&data_dir)
-            .map_err(|error| Failure::usage(format!("--data-dir {}: {error}", data_dir.display())))?,
+        data_dir: directory(of(Setting::DataDir)?)?,
         listen: listen(Setting::Listen)?,
         node_listen: listen(Setting::NodeListen)?,
         admin_listen: listen(Setting::AdminListen)?,
-        sandbox_listen: listen(Setting::SandboxListen)?,
+        sandbox_listen,
         delivery_delay: seconds(of(Setting::SandboxDeliveryDelay)?)?,
         payment_gateway: gateway(of(Setting::PaymentGateway)?)?,
         shipping_gateway: gateway(of(Setting::ShippingGateway)?)?,
         allow_unauthenticated_network: allowed,
-        database_url: text(Setting::DatabaseUrl)?,
+        database_url: database_url(of(Setting::DatabaseUrl)?)?,
         eventstore: text(Setting::EventStore)?,
         shop_time_zone: time_zone(of(Setting::ShopTimezone)?)?,
         contexts: contexts(of(Setting::Contexts)?)?,
@@ -181,6 +181,24 @@ fn checked(in_force: Vec<InForce>) -> Result<Config, Failure> {
         log_filter: text(Setting::LogFilter)?.unwrap_or_default(),
         in_force,
     })
+}
+
+fn directory(in_force: &InForce) -> Result<PathBuf, Failure> {
+    let text = in_force.value.as_deref().unwrap_or_default();
+    std::path::absolute(text).map_err(|_| {
+        Failure::usage(format!("{} {text:?} is not a directory", address::named(in_force)))
+            .hint("name one that is empty or not there yet, such as /var/lib/headwater")
+    })
+}
+
+/// The text stays as it is; it may hold a password, so it is never shown.
+fn database_url(in_force: &InForce) -> Result<Option<String>, Failure> {
+    let Some(url) = &in_force.value else { return Ok(None) };
+    match url.parse::<tokio_postgres::Config>() {
+        Ok(_) => Ok(Some(url.clone())),
+        Err(error) => Err(Failure::usage(format!("{} cannot be read: {error}", address::named(in_force)))
+            .hint("write it like postgresql://user:password@host:5432/database")),
+    }
 }
 
 fn seconds(in_force: &InForce) -> Result<SignedDuration, Failure> {

@@ -134,6 +134,12 @@ fn an_address_that_others_reach_needs_leave() {
 fn what_cannot_be_read_is_named_with_where_it_stands() {
     let cases = [
         (Case::new().flag(Setting::Listen, "8080"), "--listen \"8080\""),
+        (Case::new().flag(Setting::SandboxListen, "127.0.0.1:0"), "--sandbox-listen 127.0.0.1:0 has no port"),
+        (Case::new().flag(Setting::DataDir, ""), "--data-dir \"\" is not a directory"),
+        (
+            Case::new().variable("DATABASE_URL", "postgres//ann:s3cret@db"),
+            "--database-url (from environment DATABASE_URL) cannot be read: invalid connection string",
+        ),
         (Case::new().flag(Setting::LogFormat, "xml"), "text or json"),
         (Case::new().flag(Setting::ShopTimezone, "London"), "--shop-timezone \"London\" is not a time zone"),
         (Case::new().variable("HEADWATER_SHOP_TIMEZONE", "Etc/Unknown"), "is not a time zone"),
@@ -149,6 +155,7 @@ fn what_cannot_be_read_is_named_with_where_it_stands() {
     for (case, part) in cases {
         let refused = case.refused();
         assert!(refused.contains(part), "{part:?} is not in {refused:?}");
+        assert!(!refused.contains("s3cret"), "{refused}");
     }
 }
 

@@ -21,7 +21,7 @@ pub struct RetailFlags {
     /// The file; all of it is read before anything is sent
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Where the REST API is
+    /// The address of the REST API
     #[arg(
         long,
         value_name = "URL",
@@ -33,7 +33,7 @@ pub struct RetailFlags {
     /// Stop at the first malformed row, before anything is sent, instead of skipping its document
     #[arg(long)]
     pub strict: bool,
-    /// How many requests may be on their way at once
+    /// How many requests may be on their way at once, 1 to 256
     #[arg(long, value_name = "NUMBER", default_value_t = 32,
         value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,

@@ -35,6 +35,29 @@ fn help_tells_a_newcomer_what_there_is() {
 }
 
 #[test]
+fn every_command_has_a_page_that_names_its_flags() {
+    let pages = [
+        (vec!["up"], "--no-sample"),
+        (vec!["serve"], "--database-url"),
+        (vec!["serve", "commands"], "--contexts"),
+        (vec!["serve", "projections"], "--shop-timezone"),
+        (vec!["serve", "sagas"], "--payment-gateway"),
+        (vec!["serve", "queries"], "--listen"),
+        (vec!["serve", "node"], "--node-listen"),
+        (vec!["serve", "sandbox"], "--delivery-delay"),
+        (vec!["import", "retail"], "--strict"),
+        (vec!["bench", "import"], "--runs"),
+        (vec!["lag"], "--json"),
+        (vec!["reset-views"], "--data-dir"),
+    ];
+    for (command, flag) in pages {
+        let page = headwater(&[&command[..], &["--help"]].concat(), &[]);
+        assert!(page.status.success() && text(&page.stdout).contains(flag), "{command:?}");
+        assert!(!text(&page.stdout).contains("--child"), "that one is for `up` alone: {command:?}");
+    }
+}
+
+#[test]
 fn what_is_in_force_is_shown_with_its_source() {
     let variables = [("DATABASE_URL", "postgres://ann:s3cret@db/shop"), ("OTEL_SDK_DISABLED", "true")];
     let output = headwater(&["config", "--json", "--data-dir", "/data"], &variables);
@@ -67,6 +90,14 @@ fn a_wrong_call_is_answered_by_a_sentence_and_what_to_do() {
     assert!(refused(&["up", "--log-filter", "info,=,", "--data-dir", &missing], &[]).contains("RUST_LOG"));
     let needs = refused(&["serve", "queries", "--data-dir", &missing], &[]);
     assert!(needs.contains("needs a PostgreSQL database") && needs.contains("DATABASE_URL"), "{needs}");
+    let same = ["up", "--listen", "127.0.0.1:7", "--node-listen", "127.0.0.1:7", "--data-dir", &missing];
+    assert!(refused(&same, &[]).contains("--listen and --node-listen are both 127.0.0.1:7"));
+    assert!(refused(&["up", "--data-dir", "/dev/null"], &[]).contains("/dev/null cannot be used"));
+    for url in ["nonsense", "postgres://ann:s3cret@db:port/shop"] {
+        let unreadable = refused(&["lag", "--database-url", url], &[("HOME", home)]);
+        assert!(unreadable.contains("--database-url cannot be read"), "{unreadable}");
+        assert!(unreadable.contains("postgresql://") && !unreadable.contains("s3cret"), "{unreadable}");
+    }
     for command in ["lag", "sagas", "reset-views"] {
         assert!(refused(&[command, "--data-dir", home], &[]).contains("there are no data of headwater"));
     }

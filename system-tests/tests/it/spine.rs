@@ -116,9 +116,17 @@ async fn what_stands_in_the_way_of_a_start_is_named() -> Result<()> {
     assert!(in_use.contains("in use"), "{in_use}");
 
     let elsewhere = Options::at(&home.path().join("elsewhere"));
-    let untouched = Options::at(&home.path().join("untouched"));
-    let taken = refused(&Options { public: Some(running.public), ..untouched }).await?;
-    assert!(taken.contains("--listen") && taken.contains(&running.public.to_string()), "{taken}");
+    let untouched = || Options::at(&home.path().join("untouched"));
+    let taken = [
+        ("--listen", running.public, Options { public: Some(running.public), ..untouched() }),
+        ("--node-listen", running.node, Options { node: Some(running.node), ..untouched() }),
+        ("--admin-listen", running.admin, Options { admin: Some(running.admin), ..untouched() }),
+        ("--sandbox-listen", running.sandbox, Options { sandbox: Some(running.sandbox), ..untouched() }),
+    ];
+    for (flag, address, options) in taken {
+        let taken = refused(&options).await?;
+        assert!(taken.contains(&format!("{flag} {address} is taken")), "{taken}");
+    }
 
     std::fs::create_dir(home.path().join("elsewhere"))?;
     std::fs::write(home.path().join("elsewhere/thesis.txt"), "mine")?;
