@@ -1,5 +1,7 @@
 //! The machine that is killed: one `headwater up` after the other on one data directory, at one address.
 
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -94,6 +96,24 @@ impl Machine {
                 Ok(None)
             }
         }
+    }
+
+    /// How long the sandbox's ledger is, bytes; nothing before its first call.
+    pub fn ledger_length(&self) -> u64 {
+        std::fs::metadata(self.ledger()).map_or(0, |ledger| ledger.len())
+    }
+
+    /// How many calls the ledger holds from this byte on, those on their way to the disk included.
+    pub fn calls_from(&self, byte: u64) -> Result<usize> {
+        let mut ledger = File::open(self.ledger())?;
+        ledger.seek(SeekFrom::Start(byte))?;
+        let mut lines = Vec::new();
+        ledger.read_to_end(&mut lines)?;
+        Ok(lines.iter().filter(|byte| **byte == b'\n').count())
+    }
+
+    fn ledger(&self) -> PathBuf {
+        self.options.data_dir.join("sandbox/ledger.jsonl")
     }
 
     fn database_url(&self) -> Result<String> {
