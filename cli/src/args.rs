@@ -120,7 +120,8 @@ pub struct StorageFlags {
     /// How log lines look, text or json [env: HEADWATER_LOG_FORMAT] [default: text]
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
-    /// What is logged, such as info or warn,engine=debug [env: RUST_LOG] [default: info, libraries warn]
+    /// What is logged, such as info or warn,engine=debug [env: RUST_LOG] [default: info, libraries warn; as text also
+    /// request=warn, so without a line for every request]
     #[arg(long, value_name = "FILTER")]
     pub log_filter: Option<String>,
 }

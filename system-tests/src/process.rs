@@ -133,7 +133,8 @@ impl Headwater {
     /// The binary is not there or cannot be started.
     pub fn spawn(options: &Options) -> Result<Self> {
         let [public, admin, node, sandbox] = free_addresses()?;
-        let log = std::env::temp_dir().join(format!("headwater-{}-{}.log", std::process::id(), public.port()));
+        let log =
+            std::env::temp_dir().join(format!("headwater-{}-{}.log", std::process::id(), public.port()));
         let public = options.public.unwrap_or(public);
         let admin = options.admin.unwrap_or(admin);
         let node = options.node.unwrap_or(node);

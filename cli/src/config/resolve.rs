@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use command_side::{Contexts, UnknownContext};
 use jiff::SignedDuration;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
+use observability::http::REQUEST_LOG_TARGET;
 use observability::{DEFAULT_LOG_FILTER, LogFormat};
 use process_managers::gateway::{GatewayUrl, InvalidGatewayUrl};
 
@@ -12,6 +13,9 @@ use super::setting::{InForce, Setting, Source};
 use super::{Config, address, file};
 use crate::args::Given;
 use crate::failure::Failure;
+
+/// The log format for people.
+const TEXT: &str = "text";
 
 const CONFIG_VARIABLE: &str = "HEADWATER_CONFIG";
 const FILE_IN_DATA_DIR: &str = "headwater.toml";
@@ -44,7 +48,10 @@ pub fn resolve(given: &Given, environment: &Environment<'_>) -> Result<Config, F
         .into_iter()
         .map(|setting| match sources.value(setting) {
             Some((value, source)) => Ok(InForce { setting, value: Some(value), source }),
-            None => Ok(InForce { setting, value: default(setting, environment)?, source: Source::Default }),
+            None => {
+                let value = default(setting, environment)?.map(|value| sources.suited(setting, value));
+                Ok(InForce { setting, value, source: Source::Default })
+            }
         })
         .collect::<Result<Vec<_>, Failure>>()?;
     checked(in_force)
@@ -87,6 +94,16 @@ impl<'a> Sources<'a> {
         };
         flag().or_else(variable).or_else(file)
     }
+
+    /// A default, as it suits the other settings: text is for people at a terminal, who know what they have asked, and a
+    /// line for each request that went well would hide the others from them.
+    fn suited(&self, setting: Setting, default: String) -> String {
+        let as_text = || self.value(Setting::LogFormat).is_none_or(|(format, _)| format == TEXT);
+        match setting {
+            Setting::LogFilter if as_text() => format!("{default},{REQUEST_LOG_TARGET}=warn"),
+            _ => default,
+        }
+    }
 }
 
 /// A file and what it sets.
@@ -124,7 +141,7 @@ fn default(setting: Setting, environment: &Environment<'_>) -> Result<Option<Str
         Setting::AllowUnauthenticatedNetwork | Setting::NoSample => "false",
         Setting::ShopTimezone => "UTC",
         Setting::Contexts => "all",
-        Setting::LogFormat => "text",
+        Setting::LogFormat => TEXT,
         Setting::LogFilter => DEFAULT_LOG_FILTER,
     };
     Ok(Some(text.to_owned()))
@@ -249,7 +266,7 @@ fn time_zone(in_force: &InForce) -> Result<TimeZone, Failure> {
 
 fn log_format(in_force: &InForce) -> Result<LogFormat, Failure> {
     match in_force.value.as_deref() {
-        Some("text") => Ok(LogFormat::Text),
+        Some(TEXT) => Ok(LogFormat::Text),
         Some("json") => Ok(LogFormat::Json),
         other => Err(Failure::usage(format!(
             "{} must be text or json, not {:?}",

@@ -168,6 +168,14 @@ fn the_shop_keeps_the_days_of_the_zone_that_is_named_and_of_utc_else() {
 }
 
 #[test]
+fn requests_that_went_well_are_logged_as_json_and_not_as_text_unless_somebody_says_so() {
+    let filter = |case: Case| case.resolve().unwrap().log_filter;
+    assert!(filter(Case::new()).ends_with(",request=warn"));
+    assert_eq!(filter(Case::new().flag(Setting::LogFormat, "json")), observability::DEFAULT_LOG_FILTER);
+    assert_eq!(filter(Case::new().variable("RUST_LOG", "info")), "info");
+}
+
+#[test]
 fn the_contexts_are_those_that_are_named_and_all_else() {
     let contexts = |case: Case| case.resolve().unwrap().contexts.to_string();
     assert_eq!(contexts(Case::new()), "all");

@@ -26,6 +26,10 @@ pub const REQUEST_ID: &str = "x-request-id";
 /// The header of an answer with the log position it saw or wrote.
 pub const POSITION: &str = "headwater-position";
 
+/// What a log filter calls the lines of requests, one each: warnings and errors of those that failed here, `info` for all
+/// others.
+pub const REQUEST_LOG_TARGET: &str = "request";
+
 /// Wraps every route and the fallback of a finished router.
 ///
 /// Handlers find the [`RequestId`] by extracting it. Bodies and query strings are never logged or traced.

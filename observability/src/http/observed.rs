@@ -11,7 +11,7 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::metrics::{ABANDONED, ACTIVE, DURATION, UNMATCHED};
-use super::{POSITION, RequestId};
+use super::{POSITION, REQUEST_LOG_TARGET, RequestId};
 use crate::propagation;
 
 /// A request that is being answered. Dropped before [`finish`](Self::finish), it counts as abandoned.
@@ -59,7 +59,7 @@ impl Observed {
             (self.method, self.route.as_str(), self.id.as_str(), status.as_u16());
         macro_rules! request_event {
             ($level:ident) => {
-                tracing::$level!(parent: None, method, route, status, duration_ms, request_id, position, "request")
+                tracing::$level!(target: REQUEST_LOG_TARGET, parent: None, method, route, status, duration_ms, request_id, position, "request")
             };
         }
         // Within the span, so that the line carries its trace; without the span's own fields, which it repeats.
