@@ -56,11 +56,9 @@ impl Disk {
         }
         let metas = index.load_metas()?;
         let payload = metas.payload.as_deref().and_then(Payload::parse);
+        let new = metas.segments.is_empty() && metas.payload.is_none();
         let ours = payload.is_some_and(|payload| payload.version == version);
-        if !ours && !(metas.segments.is_empty() && metas.payload.is_none()) {
-            return Ok(None);
-        }
-        Self::on(&index, version, payload).map(Some)
+        if new || ours { Self::on(&index, version, payload).map(Some) } else { Ok(None) }
     }
 
     fn on(index: &Index, version: i32, payload: Option<Payload>) -> Result<Self, tantivy::TantivyError> {
