@@ -4,8 +4,9 @@
 use std::fmt;
 
 use opentelemetry::trace::TraceContextExt as _;
-use tracing::{Event, Subscriber};
-use tracing_subscriber::filter::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
 use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::Layer;
@@ -76,6 +77,15 @@ fn parse(filter: &str) -> Result<EnvFilter, LogFilterError> {
     EnvFilter::builder().parse(filter).map_err(|error| LogFilterError::Invalid(error.to_string()))
 }
 
+/// Libraries that write what passes through them when they may say more than `info`: statements with the values of their
+/// parameters, personal ones among them. No filter makes them say it.
+const TALKATIVE_TARGETS: &[&str] = &["tokio_postgres"];
+
+fn keeps_to_itself(metadata: &Metadata<'_>) -> bool {
+    let root = metadata.target().split("::").next().unwrap_or_default();
+    *metadata.level() <= Level::INFO || !TALKATIVE_TARGETS.contains(&root)
+}
+
 /// The layer that writes log lines, and the handle on its filter.
 pub(crate) fn layer<S>(
     format: LogFormat,
@@ -89,6 +99,7 @@ where
         reason: error.to_string(),
     })?;
     let (filter, handle) = reload::Layer::<EnvFilter, S>::new(filter);
+    let filter = filter.and(filter_fn(keeps_to_itself).with_max_level_hint(LevelFilter::TRACE));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = match format {
         LogFormat::Text => {

@@ -4,6 +4,7 @@
 mod contexts;
 mod documents;
 mod house;
+mod logs;
 mod readme;
 mod sagas;
 mod search;
