@@ -9,6 +9,7 @@ mod durable;
 mod generated;
 mod kill;
 mod pages;
+mod quick_ack;
 mod raw;
 mod read;
 mod reopen;

@@ -4,8 +4,10 @@
 mod contexts;
 mod documents;
 mod house;
+mod interrupted;
 mod logs;
 mod readme;
+mod reset_views;
 mod sagas;
 mod search;
 mod shop;

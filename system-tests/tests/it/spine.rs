@@ -1,5 +1,6 @@
 //! From a command over REST to an answer over GraphQL, and everything still there after every kind of end.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -132,6 +133,15 @@ async fn what_stands_in_the_way_of_a_start_is_named() -> Result<()> {
     std::fs::write(home.path().join("elsewhere/thesis.txt"), "mine")?;
     let foreign = refused(&elsewhere).await?;
     assert!(foreign.contains("--data-dir"), "{foreign}");
+
+    if rustix::process::geteuid().is_root() {
+        // PostgreSQL will not run as root, and whom it runs as may not pass here.
+        let closed = home.path().join("closed");
+        std::fs::DirBuilder::new().mode(0o700).create(&closed)?;
+        let unreachable = refused(&Options::at(&closed.join("data"))).await?;
+        let way_out = format!("chmod o+x {}", closed.display());
+        assert!(unreachable.contains("--data-dir") && unreachable.contains(&way_out), "{unreachable}");
+    }
     assert!(running.stop().await?.success());
     Ok(())
 }
