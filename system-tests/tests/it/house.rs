@@ -98,6 +98,25 @@ fn no_source_file_outgrows_its_room() {
     assert!(long.is_empty(), "files over {LINES_MAX} lines: {long:#?}");
 }
 
+#[test]
+fn the_import_names_no_stock_code() {
+    let sample = std::fs::read_to_string(root().join("cli/sample/online-retail-sample.csv")).unwrap();
+    let codes: BTreeSet<_> = sample.lines().skip(1).filter_map(|row| row.split(',').nth(1)).collect();
+    assert!(codes.len() > 100 && codes.contains("85123A"), "the sample holds too little");
+    let mut files = Vec::new();
+    collect(&root().join("cli/src/import"), &mut files);
+    files.retain(|file| !file.components().any(|part| part.as_os_str() == "tests"));
+    assert!(files.len() > 5, "the walk has found too little");
+    let mut named = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let literals = code.split('"').skip(1).step_by(2).filter(|literal| codes.contains(literal));
+        named.extend(literals.map(|literal| format!("{}: {literal}", file.display())));
+    }
+    assert!(named.is_empty(), "what is special about a row is in its columns: {named:?}");
+}
+
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries {
