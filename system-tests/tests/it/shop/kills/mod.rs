@@ -5,6 +5,7 @@
 //! that do not end well is brought to a standing that no order of the month ever has, and there it strikes.
 
 mod calls;
+mod import;
 mod machine;
 mod plan;
 mod record;
@@ -12,16 +13,14 @@ mod side;
 mod states;
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
-use system_tests::{binary, retail_file};
-use tokio::task::JoinHandle;
+use serde_json::json;
+use system_tests::retail_file;
 
 use self::calls::Calls;
+use self::import::Import;
 use self::machine::{Blow, Machine, Up};
 use self::plan::{KILLS, Kill, Moment};
 use self::record::Record;
@@ -30,7 +29,7 @@ use self::states::{Standing, standing};
 use super::month::{
     CUSTOMERS, ON_HAND, ORDERS, PRODUCTS, customers_and_products, the_sales_are_those_of_the_readme,
 };
-use super::{every_order_ended, head, orders, stock_settled, total};
+use super::{every_order_ended, head, orders, stock_settled};
 use crate::home;
 
 const SEED: u64 = 20_101_201;
@@ -51,7 +50,7 @@ async fn an_import_comes_to_its_end_through_twenty_kills_and_nothing_is_done_twi
     let mut up = machine.start().await?;
     let mut story = Story {
         side: Side::open(&up.client).await?,
-        import: import(&up, &file)?,
+        import: Import::start(&up, &file)?,
         record: Record::default(),
         seen: BTreeSet::new(),
         struck_the_import: 0,
@@ -74,28 +73,9 @@ fn seed() -> Result<u64> {
     Ok(std::env::var("HEADWATER_KILLS_SEED").ok().map(|seed| seed.parse()).transpose()?.unwrap_or(SEED))
 }
 
-/// Imports as an operator does, through all that happens.
-fn import(up: &Up, file: &Path) -> Result<JoinHandle<std::io::Result<Output>>> {
-    let mut command = tokio::process::Command::new(binary()?);
-    command.args(["import", "retail", "--json", "--url", &format!("http://{}", up.running.public)]).arg(file);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    Ok(tokio::spawn(command.spawn()?.wait_with_output()))
-}
-
-/// The import has come to its end by itself; while it was at it, answers were lost of what had been done.
-fn ended_well(import: &Output) -> Result<()> {
-    let printed = String::from_utf8_lossy(&import.stdout);
-    ensure!(import.status.success(), "{printed}\n{}", String::from_utf8_lossy(&import.stderr));
-    let summary: Value = serde_json::from_str(&printed).with_context(|| printed.clone().into_owned())?;
-    ensure!(total(&summary, "rejected") == 0, "{summary}");
-    ensure!(summary["retries"].as_u64() > Some(0), "no request was ever without an answer: {summary}");
-    ensure!(total(&summary, "alreadyThere") > 0, "no answer was lost of what had been done: {summary}");
-    Ok(())
-}
-
 /// What has happened so far.
 struct Story {
-    import: JoinHandle<std::io::Result<Output>>,
+    import: Import,
     side: Side,
     record: Record,
     /// The standings of orders at the kills.
@@ -109,15 +89,18 @@ impl Story {
     async fn strike(&mut self, machine: &Machine, mut up: Up, kill: Kill) -> Result<Up> {
         self.wait_for(machine, &mut up, kill.moment).await.with_context(|| up.running.output())?;
         if let Some(aim) = self.aim(kill) {
+            // Else it would be through before the other kills.
+            self.import.pause()?;
             for fate in Fate::ALL {
                 self.side.place(&up.client, fate, 1).await?;
             }
             self.side.bring_to(&up, aim).await.with_context(|| up.running.output())?;
         }
-        self.struck_the_import += usize::from(!self.import.is_finished());
+        self.struck_the_import += usize::from(!self.import.is_through());
         if let Some(left) = machine.strike(up, kill.blow).await? {
             self.seen.append(&mut states::seen(&left).await?);
         }
+        self.import.go_on()?;
         machine.start().await
     }
 
@@ -129,12 +112,13 @@ impl Story {
 
     async fn wait_for(&mut self, machine: &Machine, up: &mut Up, moment: Moment) -> Result<()> {
         let give_up = tokio::time::Instant::now() + MOMENT_WITHIN;
-        self.record.read_on(&up.log).await?;
-        let (sent, recorded, asked) = (self.record.sent, self.record.events, machine.ledger_length());
+        // As they were before the last kill: the import is quick to go on.
+        let (sent, recorded) = (self.record.sent, self.record.events);
+        let asked = machine.ledger_length();
         loop {
             let is_come = match moment {
                 // On a machine that is slow to place orders, the import may be through.
-                Moment::Sent(more) if self.import.is_finished() => self.record.events >= recorded + more,
+                Moment::Sent(more) if self.import.is_through() => self.record.events >= recorded + more,
                 Moment::Sent(more) => self.record.sent >= sent + more,
                 Moment::Recorded(more) => self.record.events >= recorded + more,
                 Moment::Asked(more) => machine.calls_from(asked)? >= more,
@@ -155,7 +139,7 @@ impl Story {
 
     /// Every order comes to its end, with the figures of the month, and the sandbox was asked for nothing twice.
     async fn ends_well(&mut self, up: &Up) -> Result<()> {
-        ended_well(&(&mut self.import).await??)?;
+        self.import.ended_well().await?;
         ensure!(self.struck_the_import >= KILLS / 2, "only {} kills met the import", self.struck_the_import);
         let (client, side) = (&up.client, &self.side);
         let placed = ORDERS + side.orders.len() as u64;

@@ -13,10 +13,10 @@ pub const KILLS: usize = AIMED + SENDING + CARRYING_OUT;
 
 /// Kills for which orders are brought to standings that are to be seen. They come first: later a new order waits for
 /// tens of thousands of commands before its own.
-const AIMED: usize = 4;
+const AIMED: usize = 6;
 
 /// Kills while the file is being sent, and how much of its 8,716 requests is carried out before each.
-const SENDING: usize = 8;
+const SENDING: usize = 6;
 const SENT: Range<u64> = 50..300;
 
 /// Kills while the sagas carry out some 98,000 commands, and how many events, or for every other one how many calls of
@@ -32,14 +32,14 @@ const FOLDED: Range<u64> = 50..1_000;
 /// How many kills take PostgreSQL too.
 const WITH_POSTGRES: usize = 6;
 
-/// When to strike, counted from the start before.
+/// When to strike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// As the log has taken so many more events that no saga has caused.
+    /// As the log has taken so many more events that no saga has caused, counted from the kill before.
     Sent(u64),
-    /// As it has taken so many more events.
+    /// As it has taken so many more events, counted like that.
     Recorded(u64),
-    /// As the sandbox has received so many more calls: the last of them have no answer yet.
+    /// As the sandbox has received so many calls since the start: the last of them have no answer yet.
     Asked(usize),
     /// As the saga has met so many orders.
     Folded(u64),

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use domain::ids::{OrderId, PaymentId};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
@@ -17,8 +17,9 @@ use super::states::{self, Standings};
 
 const RECEIVED: i64 = 10_000;
 
-/// Orders that are placed together, and how long they are followed.
+/// Orders that are placed together, how often at most, and how long they are followed.
 const BURST: usize = 16;
+const BURSTS_MAX: usize = 10;
 const BURST_WITHIN: Duration = Duration::from_secs(60);
 
 /// How often the saga's table is looked at meanwhile.
@@ -137,22 +138,35 @@ impl Side {
         Ok(placed)
     }
 
-    /// Brings orders to the aim, and holds the saga's worker there.
+    /// Brings orders to the aim, and holds the saga's worker there. On a busy machine it may slip through; then others
+    /// are brought.
     pub async fn bring_to(&mut self, up: &Up, aim: Aim) -> Result<()> {
-        let burst = self.place(&up.client, aim.fate(), BURST).await?;
-        let give_up = tokio::time::Instant::now() + BURST_WITHIN;
-        loop {
+        for _ in 0..BURSTS_MAX {
             states::hold(&up.database).await?;
-            let standings = states::of(&up.database, &burst).await?;
-            if standings.iter().any(|order| order.has(aim.part, aim.value)) {
+            let burst = self.place(&up.client, aim.fate(), BURST).await?;
+            if self.follow_to(up, aim, &burst).await? {
                 return Ok(());
             }
-            let is_missed = standings.len() == burst.len() && standings.iter().all(Standings::is_over);
-            ensure!(!is_missed, "no order of the burst came by {aim:?}");
-            ensure!(tokio::time::Instant::now() < give_up, "no order of the burst came to {aim:?} in time");
+        }
+        bail!("no order of {BURSTS_MAX} bursts was met at {aim:?}")
+    }
+
+    /// Lets the saga's worker go on transaction by transaction; true, and it is held, when an order is at the aim.
+    async fn follow_to(&mut self, up: &Up, aim: Aim, burst: &[Uuid]) -> Result<bool> {
+        let give_up = tokio::time::Instant::now() + BURST_WITHIN;
+        loop {
+            let standings = states::of(&up.database, burst).await?;
+            if standings.iter().any(|order| order.has(aim.part, aim.value)) {
+                return Ok(true);
+            }
             self.call_off_if_due(up, aim, &standings).await?;
             states::let_go(&up.database).await?;
+            if standings.len() == burst.len() && standings.iter().all(Standings::is_over) {
+                return Ok(false);
+            }
+            ensure!(tokio::time::Instant::now() < give_up, "no order of the burst came to {aim:?} in time");
             tokio::time::sleep(LOOK).await;
+            states::hold(&up.database).await?;
         }
     }
 
