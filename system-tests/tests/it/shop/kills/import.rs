@@ -15,8 +15,10 @@ use crate::shop::total;
 
 pub struct Import {
     pid: Pid,
-    ended: JoinHandle<std::io::Result<Output>>,
+    running: Option<JoinHandle<std::io::Result<Output>>>,
     is_paused: bool,
+    /// What it told in the end.
+    summary: Value,
 }
 
 impl Import {
@@ -28,17 +30,21 @@ impl Import {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let child = command.spawn()?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("a process")?;
-        Ok(Self { pid, ended: tokio::spawn(child.wait_with_output()), is_paused: false })
+        let running = Some(tokio::spawn(child.wait_with_output()));
+        Ok(Self { pid, running, is_paused: false, summary: Value::Null })
     }
 
-    /// Whether it has come to its end.
-    pub fn is_through(&self) -> bool {
-        self.ended.is_finished()
+    /// Whether it has come to its end; an error when that is not a good one.
+    pub async fn is_through(&mut self) -> Result<bool> {
+        if self.running.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.end().await?;
+        }
+        Ok(self.running.is_none())
     }
 
     /// Holds it where it is.
-    pub fn pause(&mut self) -> Result<()> {
-        if !self.is_through() {
+    pub async fn pause(&mut self) -> Result<()> {
+        if !self.is_through().await? {
             kill_process(self.pid, Signal::STOP)?;
             self.is_paused = true;
         }
@@ -53,15 +59,23 @@ impl Import {
         Ok(())
     }
 
-    /// It has come to its end by itself; while it was at it, answers were lost of what had been done.
-    pub async fn ended_well(&mut self) -> Result<()> {
-        let output = (&mut self.ended).await??;
-        let printed = String::from_utf8_lossy(&output.stdout);
-        ensure!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
-        let summary: Value = serde_json::from_str(&printed).with_context(|| printed.clone().into_owned())?;
-        ensure!(total(&summary, "rejected") == 0, "{summary}");
+    /// Waits for its end; while it was at it, answers were lost of what had been done.
+    pub async fn ends_well(&mut self) -> Result<()> {
+        self.end().await?;
+        let summary = &self.summary;
+        ensure!(total(summary, "rejected") == 0, "{summary}");
         ensure!(summary["retries"].as_u64() > Some(0), "no request was ever without an answer: {summary}");
-        ensure!(total(&summary, "alreadyThere") > 0, "no answer was lost of what had been done: {summary}");
+        ensure!(total(summary, "alreadyThere") > 0, "no answer was lost of what had been done: {summary}");
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<()> {
+        let Some(running) = self.running.take() else { return Ok(()) };
+        let output = running.await??;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "the import failed: {printed}\n{said}");
+        self.summary = serde_json::from_str(&printed).with_context(|| printed.into_owned())?;
         Ok(())
     }
 }
