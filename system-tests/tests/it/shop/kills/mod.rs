@@ -112,18 +112,12 @@ impl Story {
 
     async fn wait_for(&mut self, machine: &Machine, up: &mut Up, moment: Moment) -> Result<()> {
         let give_up = tokio::time::Instant::now() + MOMENT_WITHIN;
-        // As they were before the last kill: the import is quick to go on.
-        let (sent, recorded) = (self.record.sent, self.record.events);
-        let asked = machine.ledger_length();
+        let at_first = machine.ledger_length();
         loop {
             let is_come = match moment {
-                // On a machine that is slow to place orders, the import may be through.
-                Moment::Sent(more) if self.import.is_through().await? => {
-                    self.record.events >= recorded + more
-                }
-                Moment::Sent(more) => self.record.sent >= sent + more,
-                Moment::Recorded(more) => self.record.events >= recorded + more,
-                Moment::Asked(more) => machine.calls_from(asked)? >= more,
+                Moment::Sent(in_all) => self.record.sent >= in_all,
+                Moment::Recorded(in_all) => self.record.events >= in_all,
+                Moment::Asked(more) => machine.calls_from(at_first)? >= more,
                 Moment::Folded(orders) => states::orders(&up.database).await? >= orders,
             };
             if is_come {
@@ -132,6 +126,8 @@ impl Story {
             ensure!(tokio::time::Instant::now() < give_up, "the moment does not come: {moment:?}");
             let ended = up.running.status()?;
             ensure!(ended.is_none(), "it ended by itself: {ended:?}");
+            // Through or not, it must not have failed.
+            self.import.is_through().await?;
             tokio::time::sleep(LOOK).await;
             if let Moment::Sent(_) | Moment::Recorded(_) = moment {
                 self.record.read_on(&up.log).await?;
