@@ -217,8 +217,10 @@ impl Writer {
                 tail.active.push(event.key, event.revision, event.position);
             }
             tail.active.end = end;
+            // Under the lock of the tail: no reader finds an event by its stream that cannot be read yet, and whoever
+            // has read one from the log finds it by its stream as well.
+            self.shared.log.commit(end);
         });
-        self.shared.log.commit(end);
         let last = LogPosition(group.last_position().unwrap_or_default());
         metrics::head(last.0);
         self.head.send_replace(Head { end: super::Boundary(end), last });
