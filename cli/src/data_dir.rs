@@ -1,7 +1,7 @@
 //! The data directory: a marker says that it is ours, a lock that nobody else is at it.
 //!
-//! In it: `node/` (the log), `vault/` (the keys of personal data), `postgres/` (the private database), `sandbox/` (the
-//! ledger of the sandbox), `sample` (how far the sample shop is brought in).
+//! In it: `node/` (the log), `vault/` (the keys of personal data), `postgres/` (the private database), `search/` (the
+//! search index), `sandbox/` (the ledger of the sandbox), `sample` (how far the sample shop is brought in).
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};

@@ -95,7 +95,7 @@ impl Keeper {
     /// Looks at the table and brings the index to where it is.
     async fn round(&mut self, pool: &Pool) -> Result<(), RoundError> {
         let looked_at = Instant::now();
-        let mut client = table::connect(pool).await?;
+        let mut client = pool.get().await?;
         let Some(mut table) = table::open(&mut client, self.version).await? else {
             self.indexes.withdraw(self.version);
             return Ok(());
@@ -133,7 +133,7 @@ impl Keeper {
         }
         tracing::info!(
             index = %covered, table = %table,
-            "the search index is built anew: the tables were, or are of another log"
+            "the search index is built anew: it is ahead of its table or of another log"
         );
         self.indexes.withdraw(version);
         self.covered = None;

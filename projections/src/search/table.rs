@@ -2,7 +2,7 @@
 
 use contract::status::VERSION_TABLE;
 use contract::{LogIdentity, LogPosition, Position};
-use deadpool_postgres::{Pool, Transaction};
+use deadpool_postgres::Transaction;
 use read_model::View;
 use read_model::catalogue::{CATALOGUE, PRODUCT_TEXTS, ProductTextRow};
 use tokio_postgres::error::SqlState;
@@ -78,9 +78,4 @@ fn position(row: &Row) -> Result<Position, RoundError> {
         (Ok(log), Ok(at)) => Ok(Position { log: LogIdentity(log), at: LogPosition(at) }),
         _ => Err(RoundError::Status { log, at }),
     }
-}
-
-/// One connection of a pool.
-pub(super) async fn connect(pool: &Pool) -> Result<deadpool_postgres::Object, RoundError> {
-    Ok(pool.get().await?)
 }
