@@ -11,6 +11,32 @@ pub enum Benchmark {
     Import(BenchFlags),
     /// Measure a start on the data of an import: from the command until it is ready
     Start(BenchFlags),
+    /// Measure the node alone through the official Rust client: appends, reads, and how it does as the log grows
+    ///
+    /// Every append is synced before it is answered, so the disk sets the limit: how often it syncs is measured at the
+    /// beginning of each run, and appends are told as a multiple of that.
+    Node(NodeBenchFlags),
+}
+
+/// How to measure the node.
+#[derive(Debug, Clone, Args)]
+pub struct NodeBenchFlags {
+    /// How many events the log grows to, 200000 to 100000000; 10 million take some 4 GB of disk
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000,
+        value_parser = clap::value_parser!(u64).range(200_000..=100_000_000))]
+    pub events: u64,
+    /// How long each kind of append and read is measured, 1 to 60
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=60))]
+    pub seconds: u8,
+    /// How often to measure, 1 to 50
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub runs: u8,
+    /// A folder on the disk to measure, which must not be in memory [default: the temporary folder]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// How to measure.

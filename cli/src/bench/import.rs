@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::flags::BenchFlags;
 use super::limits;
 use super::place::Place;
-use super::report::{Figure, Report, Run, Unit};
-use super::system::System;
+use super::report::{Figure, Report, Unit};
+use super::system::{ROLES, System};
 use crate::failure::Failure;
 use crate::import::client::Patience;
 use crate::import::reader::Strictness;
@@ -23,8 +22,7 @@ const CONCURRENCY: usize = 32;
 const DELIVERED_WITHIN: Duration = Duration::from_secs(600);
 
 /// One import into a new system.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 struct Imported {
     requests: u64,
     orders: u64,
@@ -32,23 +30,20 @@ struct Imported {
     delivered_seconds: f64,
 }
 
-impl Run for Imported {
+impl Imported {
+    /// In the order they are shown.
     fn figures(&self) -> Vec<Figure> {
+        let answered = self.answered_seconds;
         vec![
-            Figure { key: "requests", label: "requests", unit: Unit::Count, value: self.requests as f64 },
-            Figure { key: "orders", label: "orders", unit: Unit::Count, value: self.orders as f64 },
-            Figure {
-                key: "answeredSeconds",
-                label: "first request to last answer",
-                unit: Unit::Seconds,
-                value: self.answered_seconds,
-            },
-            Figure {
-                key: "deliveredSeconds",
-                label: "first request to last order delivered",
-                unit: Unit::Seconds,
-                value: self.delivered_seconds,
-            },
+            Figure::new("requests", "requests", Unit::Count, self.requests as f64),
+            Figure::new("orders", "orders", Unit::Count, self.orders as f64),
+            Figure::new("answeredSeconds", "first request to last answer", Unit::Seconds, answered),
+            Figure::new(
+                "deliveredSeconds",
+                "first request to last order delivered",
+                Unit::Seconds,
+                self.delivered_seconds,
+            ),
         ]
     }
 }
@@ -59,17 +54,17 @@ impl Run for Imported {
 /// The system does not start, or does not do what it is there for.
 pub async fn import(flags: &BenchFlags) -> Result<(), Failure> {
     let place = Place::make(flags.dir.as_deref())?;
-    let limits = limits::measure(place.path()).await?;
+    let limits = limits::of_disk_and_database(place.path()).await?;
     let mut runs = Vec::new();
     for number in 1..=flags.runs {
         let data = place.path().join(format!("run-{number}"));
         eprintln!("run {number} of {}", flags.runs);
         let (system, _) = System::start(&data).await?;
-        runs.push(fill(&system, flags).await?);
+        runs.push(fill(&system, flags).await?.figures());
         system.stop().await?;
         std::fs::remove_dir_all(&data).map_err(|error| Failure::of(&error))?;
     }
-    Report { name: "import", limits, runs }.print(flags.json)
+    Report { name: "import", roles: ROLES, limits, runs }.print(flags.json)
 }
 
 /// Imports the file and waits until every order of it is delivered.

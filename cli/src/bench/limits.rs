@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::SinkExt as _;
 use private_postgres::{Config, PrivatePostgres};
-use serde::Serialize;
 
+use super::report::{Figure, Unit};
 use crate::failure::Failure;
 
 const SYNC_FOR: Duration = Duration::from_secs(2);
@@ -21,26 +21,26 @@ const COPY_ROWS: usize = 300_000;
 /// Rows that are sent in one piece.
 const COPY_PIECE: usize = 5_000;
 
-/// The limits.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Limits {
-    /// Overwrites of 4 KiB of a preallocated file, each synced, a second.
-    pub fdatasync_per_second: f64,
-    /// Rows of an order's size that COPY brings into a table with a primary key, a second.
-    pub copy_rows_per_second: f64,
-}
-
-/// Measures both, one after the other.
+/// What disk and database can do, one after the other.
 ///
 /// # Errors
 /// The disk or the database cannot be used.
-pub async fn measure(place: &Path) -> Result<Limits, Failure> {
+pub async fn of_disk_and_database(place: &Path) -> Result<Vec<Figure>, Failure> {
+    let disk = of_disk(place).await?;
+    let copied = copy_rows_per_second(place).await?;
+    let copied = Figure::new("copyRowsPerSecond", "COPY into a keyed table, rows", Unit::PerSecond, copied);
+    Ok(vec![disk, copied])
+}
+
+/// How often a second the disk can be told to keep 4 KiB: overwrites of a preallocated file, each synced.
+///
+/// # Errors
+/// The disk cannot be used.
+pub async fn of_disk(place: &Path) -> Result<Figure, Failure> {
     let file = place.join("fdatasync");
     let syncs = tokio::task::spawn_blocking(move || syncs_per_second(&file));
-    let fdatasync_per_second =
-        syncs.await.map_err(|error| Failure::of(&error))?.map_err(|error| Failure::of(&error))?;
-    Ok(Limits { fdatasync_per_second, copy_rows_per_second: copy_rows_per_second(place).await? })
+    let value = syncs.await.map_err(|error| Failure::of(&error))?.map_err(|error| Failure::of(&error))?;
+    Ok(Figure::new("fdatasyncPerSecond", "fdatasync of 4 KiB overwrites", Unit::PerSecond, value))
 }
 
 fn syncs_per_second(path: &Path) -> io::Result<f64> {

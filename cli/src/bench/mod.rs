@@ -1,14 +1,17 @@
-//! `headwater bench`: measures the whole system as it is shipped. A run starts this very binary as a process of its
-//! own, in a folder of its own, and speaks HTTP to it. Beside the figures stand what the disk and the database can do
-//! in the same run, because machines differ and are shared.
+//! `headwater bench`: measures the system as it is shipped. A run starts this very binary as a process of its own, in a
+//! folder of its own, and is its client. Beside the figures stand what the disk and the database can do in the same
+//! run, because machines differ and are shared.
 
 pub mod flags;
 mod import;
 mod limits;
+mod node;
 mod place;
+mod process;
 mod report;
 mod start;
 mod system;
 
 pub use import::import;
+pub use node::node;
 pub use start::start;

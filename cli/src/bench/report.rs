@@ -1,47 +1,46 @@
 //! What a benchmark tells, for people and for programs.
 
-use std::fmt::Write as _;
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::limits::Limits;
 use crate::failure::Failure;
 use crate::print;
 use crate::table::table;
 
-/// What runs in a system that is measured.
-const ROLES: &[&str] =
-    &["commands", "sagas", "projections", "queries", "node", "sandbox", "private PostgreSQL"];
-
 /// A benchmark with its runs.
 #[derive(Debug)]
-pub struct Report<R> {
+pub struct Report {
     /// Its name.
     pub name: &'static str,
-    /// What the machine can do.
-    pub limits: Limits,
-    /// What was measured, run by run.
-    pub runs: Vec<R>,
+    /// What runs in what is measured.
+    pub roles: &'static [&'static str],
+    /// What the machine can do, measured at the beginning; none where each run measures it.
+    pub limits: Vec<Figure>,
+    /// What was measured, run by run: the same figures in each, in the order they are shown.
+    pub runs: Vec<Vec<Figure>>,
 }
 
-/// What was measured in one run: the same figures in each.
-pub trait Run: Serialize {
-    /// The figures, in the order they are shown.
-    fn figures(&self) -> Vec<Figure>;
-}
-
-/// One figure of a run.
-#[derive(Debug, Clone, Copy)]
+/// One figure.
+#[derive(Debug, Clone)]
 pub struct Figure {
-    /// Its name in JSON.
-    pub key: &'static str,
-    /// Its name for people.
-    pub label: &'static str,
-    /// How it is shown.
-    pub unit: Unit,
-    /// What was measured, in seconds, bytes or things.
-    pub value: f64,
+    key: String,
+    label: String,
+    unit: Unit,
+    value: f64,
+}
+
+impl Figure {
+    /// With its name in JSON, its name for people, how it is shown, and what was measured: seconds, bytes or things.
+    #[must_use]
+    pub fn new(key: impl Into<String>, label: impl Into<String>, unit: Unit, value: f64) -> Self {
+        Self { key: key.into(), label: label.into(), unit, value }
+    }
+
+    /// What was measured.
+    #[must_use]
+    pub fn value(&self) -> f64 {
+        self.value
+    }
 }
 
 /// How a figure is shown.
@@ -49,8 +48,14 @@ pub struct Figure {
 pub enum Unit {
     /// A number of things.
     Count,
+    /// So many a second.
+    PerSecond,
+    /// So many of one to one of another.
+    Ratio,
     /// Seconds.
     Seconds,
+    /// Milliseconds, of seconds.
+    Milliseconds,
     /// Mebibytes, of bytes.
     Mebibytes,
 }
@@ -59,13 +64,16 @@ impl Unit {
     fn show(self, value: f64) -> String {
         match self {
             Self::Count => format!("{value:.0}"),
+            Self::PerSecond => format!("{value:.0} per s"),
+            Self::Ratio => format!("{value:.2}"),
             Self::Seconds => format!("{value:.2} s"),
+            Self::Milliseconds => format!("{:.2} ms", value * 1000.0),
             Self::Mebibytes => format!("{:.0} MiB", value / 1_048_576.0),
         }
     }
 }
 
-impl<R: Run> Report<R> {
+impl Report {
     /// Prints it.
     ///
     /// # Errors
@@ -79,62 +87,68 @@ impl<R: Run> Report<R> {
     }
 
     fn json(&self) -> Value {
-        let medians: serde_json::Map<String, Value> =
-            self.medians().into_iter().map(|figure| (figure.key.to_owned(), json!(figure.value))).collect();
         json!({
             "benchmark": self.name,
             "version": env!("CARGO_PKG_VERSION"),
             "build": build(),
             "cores": cores(),
-            "roles": ROLES,
-            "limits": self.limits,
-            "runs": self.runs,
-            "median": medians,
+            "roles": self.roles,
+            "limits": by_key(&self.limits),
+            "runs": self.runs.iter().map(|run| by_key(run)).collect::<Vec<_>>(),
+            "median": by_key(&self.medians()),
         })
     }
 
     fn text(&self) -> String {
         let mut text = format!(
-            "headwater {} bench {}: {} build, {} cores\nrunning: {}\n\nlimits, measured in this run\n",
+            "headwater {} bench {}: {} build, {} cores\nrunning: {}\n\n",
             env!("CARGO_PKG_VERSION"),
             self.name,
             build(),
             cores(),
-            ROLES.join(", "),
+            self.roles.join(", "),
         );
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "  fdatasync of 4 KiB overwrites  {:>9.0} per s",
-            self.limits.fdatasync_per_second
-        );
-        let _ = writeln!(
-            text,
-            "  COPY into a keyed table        {:>9.0} rows/s",
-            self.limits.copy_rows_per_second
-        );
-        text.push('\n');
+        if !self.limits.is_empty() {
+            let limit = |figure: &Figure| [figure.label.clone(), figure.unit.show(figure.value)];
+            let limits: Vec<_> = self.limits.iter().map(limit).collect();
+            text += &table(["LIMITS, IN THIS RUN", " "], &limits);
+            text.push('\n');
+        }
         let row = |(index, figure): (usize, Figure)| {
             let values = self.values(index);
             let [median, least, most] =
                 [figure.value, least(&values), most(&values)].map(|value| figure.unit.show(value));
-            [figure.label.to_owned(), median, least, most]
+            [figure.label, median, least, most]
         };
         let rows: Vec<_> = self.medians().into_iter().enumerate().map(row).collect();
+        if let [_] = self.runs[..] {
+            let single: Vec<_> =
+                rows.iter().map(|[label, value, ..]| [label.clone(), value.clone()]).collect();
+            return text + &table(["OF ONE RUN", " "], &single);
+        }
         let runs = format!("OF {} RUNS", self.runs.len());
         text + &table([&runs, " MEDIAN", " LEAST", " MOST"], &rows)
     }
 
     fn values(&self, index: usize) -> Vec<f64> {
-        self.runs.iter().filter_map(|run| run.figures().get(index).map(|figure| figure.value)).collect()
+        self.runs.iter().filter_map(|run| run.get(index).map(|figure| figure.value)).collect()
     }
 
     /// The figures, each with its median for a value.
     fn medians(&self) -> Vec<Figure> {
-        let figures = self.runs.first().map(Run::figures).unwrap_or_default();
+        let figures = self.runs.first().cloned().unwrap_or_default();
         let with_median = |(index, figure)| Figure { value: median(self.values(index)), ..figure };
         figures.into_iter().enumerate().map(with_median).collect()
     }
+}
+
+/// Whole numbers as such.
+fn by_key(figures: &[Figure]) -> Map<String, Value> {
+    let number = |value: f64| {
+        let whole = format!("{value:.0}").parse::<i64>().ok();
+        whole.filter(|whole| *whole as f64 == value).map_or_else(|| json!(value), |whole| json!(whole))
+    };
+    figures.iter().map(|figure| (figure.key.clone(), number(figure.value))).collect()
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -164,27 +178,22 @@ fn cores() -> usize {
 mod tests {
     use super::*;
 
-    #[derive(Serialize)]
-    struct Took(f64);
-
-    impl Run for Took {
-        fn figures(&self) -> Vec<Figure> {
-            let bytes = 3.0 * 1_048_576.0;
-            vec![
-                Figure { key: "tookSeconds", label: "took", unit: Unit::Seconds, value: self.0 },
-                Figure { key: "bytes", label: "memory", unit: Unit::Mebibytes, value: bytes },
-            ]
-        }
-    }
-
     #[test]
     fn the_median_stands_between_the_least_and_the_most() {
-        let limits = Limits { fdatasync_per_second: 11_600.4, copy_rows_per_second: 342_000.0 };
-        let report =
-            Report { name: "nothing", limits, runs: vec![Took(3.0), Took(1.0), Took(2.25), Took(9.0)] };
+        let limit = Figure::new("fdatasyncPerSecond", "fdatasync", Unit::PerSecond, 11_600.4);
+        let run = |seconds| {
+            let bytes = 3.0 * 1_048_576.0;
+            vec![
+                Figure::new("tookSeconds", "took", Unit::Seconds, seconds),
+                Figure::new("bytes", "memory", Unit::Mebibytes, bytes),
+            ]
+        };
+        let runs = vec![run(3.0), run(1.0), run(2.25), run(9.0)];
+        let report = Report { name: "nothing", roles: &["none"], limits: vec![limit], runs };
         let text = report.text();
-        assert!(text.contains("took       2.62 s  1.00 s  9.00 s"), "{text}");
-        assert!(text.contains("11600 per s") && text.contains("342000 rows/s"), "{text}");
-        assert_eq!(report.json()["median"], json!({ "tookSeconds": 2.625, "bytes": 3_145_728.0 }));
+        assert!(text.contains("took         2.62 s  1.00 s  9.00 s"), "{text}");
+        assert!(text.contains("fdatasync            11600 per s"), "{text}");
+        assert_eq!(report.json()["median"], json!({ "tookSeconds": 2.625, "bytes": 3_145_728 }));
+        assert_eq!(report.json()["runs"][1]["tookSeconds"], json!(1));
     }
 }

@@ -1,30 +1,25 @@
 //! A `headwater up` of this very binary, as a process of its own.
 
-use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use super::process::{LOOK_EVERY, Process, free_addresses};
 use crate::failure::Failure;
 
-const READY_WITHIN: Duration = Duration::from_secs(120);
-const STOPPED_WITHIN: Duration = Duration::from_secs(30);
-
-/// How often is looked; what is measured is known no better than this.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// What runs in it.
+pub const ROLES: &[&str] =
+    &["commands", "sagas", "projections", "queries", "node", "sandbox", "private PostgreSQL"];
 
 /// The running system.
 #[derive(Debug)]
 pub struct System {
-    child: Child,
-    http: reqwest::Client,
+    process: Process,
     public: SocketAddr,
-    admin: SocketAddr,
 }
 
 impl System {
@@ -34,40 +29,14 @@ impl System {
     /// It does not start.
     pub async fn start(data: &Path) -> Result<(Self, Duration), Failure> {
         let [public, admin, node, sandbox] = free_addresses().map_err(|error| Failure::of(&error))?;
-        let program = std::env::current_exe().map_err(|error| Failure::of(&error))?;
-        let log = data.with_extension("log");
-        let output = File::create(&log).map_err(|error| Failure::of(&error))?;
-        let mut command = Command::new(program);
-        command.arg("up").arg("--data-dir").arg(data).args(["--no-sample", "--log-filter", "warn"]);
-        for (flag, address) in [
-            ("--listen", public),
-            ("--admin-listen", admin),
-            ("--node-listen", node),
-            ("--sandbox-listen", sandbox),
-        ] {
-            command.arg(flag).arg(address.to_string());
+        let mut arguments: Vec<OsString> =
+            vec!["up".into(), "--no-sample".into(), "--data-dir".into(), data.into()];
+        for (flag, address) in [("--listen", public), ("--node-listen", node), ("--sandbox-listen", sandbox)]
+        {
+            arguments.extend([flag.into(), address.to_string().into()]);
         }
-        command.env_remove("DATABASE_URL").env_remove("HEADWATER_EVENTSTORE");
-        let errors = output.try_clone().map_err(|error| Failure::of(&error))?;
-        command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        let begun = Instant::now();
-        let child = command.spawn().map_err(|error| Failure::of(&error))?;
-        let http = reqwest::Client::builder().no_proxy().build().map_err(|error| Failure::of(&error))?;
-        let mut system = Self { child, http, public, admin };
-        while !system.is_ready().await {
-            let ended = system.child.try_wait().map_err(|error| Failure::of(&error))?;
-            if ended.is_some() || begun.elapsed() > READY_WITHIN {
-                let said = std::fs::read_to_string(&log).unwrap_or_default();
-                return Err(Failure::run(format!("the system did not start: {said}")));
-            }
-            sleep(LOOK_EVERY).await;
-        }
-        Ok((system, begun.elapsed()))
-    }
-
-    async fn is_ready(&self) -> bool {
-        let answer = self.http.get(format!("http://{}/ready", self.admin)).send().await;
-        answer.is_ok_and(|answer| answer.status().is_success())
+        let (process, took) = Process::start(arguments, admin, &data.with_extension("log")).await?;
+        Ok((Self { process, public }, took))
     }
 
     /// Where REST and GraphQL are.
@@ -86,7 +55,8 @@ impl System {
         let begun = Instant::now();
         let mut shown = 0;
         while begun.elapsed() < patience {
-            let answer = self.http.post(format!("{}/graphql", self.url())).json(&question).send().await;
+            let url = format!("{}/graphql", self.url());
+            let answer = self.process.http().post(url).json(&question).send().await;
             let body: Value = answer
                 .map_err(|error| Failure::of(&error))?
                 .json()
@@ -104,52 +74,14 @@ impl System {
     /// The memory that the process itself has in use, bytes; none where the kernel does not say.
     #[must_use]
     pub fn resident_bytes(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+        self.process.resident_bytes()
     }
 
     /// Asks it to stop and waits for the end.
     ///
     /// # Errors
     /// It does not end in time.
-    pub async fn stop(mut self) -> Result<(), Failure> {
-        self.ask_to_stop();
-        let begun = Instant::now();
-        while self.child.try_wait().map_err(|error| Failure::of(&error))?.is_none() {
-            if begun.elapsed() > STOPPED_WITHIN {
-                return Err(Failure::run("the system does not stop"));
-            }
-            sleep(LOOK_EVERY).await;
-        }
-        Ok(())
+    pub async fn stop(self) -> Result<(), Failure> {
+        self.process.stop().await
     }
-
-    fn ask_to_stop(&self) {
-        // An error says that it has ended.
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-    }
-}
-
-/// One that is not stopped in order is still given the time to take its children with it.
-impl Drop for System {
-    fn drop(&mut self) {
-        let begun = Instant::now();
-        self.ask_to_stop();
-        while matches!(self.child.try_wait(), Ok(None)) {
-            if begun.elapsed() > STOPPED_WITHIN {
-                let _ = self.child.kill();
-                let _ = self.child.wait();
-            }
-            std::thread::sleep(LOOK_EVERY);
-        }
-    }
-}
-
-/// Ports that were free a moment ago.
-fn free_addresses() -> std::io::Result<[SocketAddr; 4]> {
-    let bind = || TcpListener::bind("127.0.0.1:0");
-    let listeners = [bind()?, bind()?, bind()?, bind()?];
-    let [a, b, c, d] = &listeners;
-    Ok([a.local_addr()?, b.local_addr()?, c.local_addr()?, d.local_addr()?])
 }
