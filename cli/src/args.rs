@@ -39,6 +39,9 @@ pub enum Command {
     Lag(ReportFlags),
     /// Show the orders and returns that stand still until somebody helps
     Sagas(ReportFlags),
+    /// Look into the event log
+    #[command(subcommand)]
+    Log(LogCommand),
     /// Measure the whole system on this machine, beside what its disk and database can do
     #[command(subcommand)]
     Bench(Benchmark),
@@ -180,7 +183,7 @@ pub struct GatewayFlags {
     #[arg(long, value_name = "URL")]
     pub shipping_gateway: Option<String>,
     /// How long goods of the sandbox are on their way [env: HEADWATER_DELIVERY_DELAY] [default: 0]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
     pub delivery_delay: Option<String>,
 }
 
@@ -200,6 +203,34 @@ pub struct ReportFlags {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Where the data is, and how to log.
+    #[command(flatten)]
+    pub storage: StorageFlags,
+}
+
+/// What to look for in the log.
+#[derive(Debug, Subcommand)]
+pub enum LogCommand {
+    /// Read every event with this binary, and name those that it cannot read
+    ///
+    /// For use before a new binary takes over: an event that it cannot read stops the projections of its category. The
+    /// system may run meanwhile. Ends with code 1 when there are such events.
+    Check(LogFlags),
+}
+
+/// For `log check`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LogFlags {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Address of the event log's node, while it runs [env: HEADWATER_NODE_LISTEN] [default: 127.0.0.1:2113]
+    #[arg(long, value_name = "ADDRESS")]
+    pub node_listen: Option<String>,
+    /// An EventStoreDB or KurrentDB to look into instead of the node of our own, such as esdb://host:2113?tls=false
+    /// [env: HEADWATER_EVENTSTORE]
+    #[arg(long, value_name = "URL")]
+    pub eventstore: Option<String>,
     /// Where the data is, and how to log.
     #[command(flatten)]
     pub storage: StorageFlags,
@@ -234,6 +265,15 @@ impl From<StorageFlags> for Given {
             (Setting::LogFilter, flags.log_filter),
         ];
         Self { file: flags.config, settings: present(settings) }
+    }
+}
+
+impl From<LogFlags> for Given {
+    fn from(flags: LogFlags) -> Self {
+        let mut given = Self::from(flags.storage);
+        let settings = [(Setting::NodeListen, flags.node_listen), (Setting::EventStore, flags.eventstore)];
+        given.settings.extend(present(settings));
+        given
     }
 }
 

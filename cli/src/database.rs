@@ -3,7 +3,7 @@
 
 use private_postgres::{Config as PostgresConfig, PrivatePostgres};
 
-use crate::config::Config;
+use crate::config::{Config, Setting, masked};
 use crate::data_dir::{DataDir, Lock};
 use crate::failure::Failure;
 
@@ -11,6 +11,24 @@ use crate::failure::Failure;
 pub struct Database {
     url: String,
     started: Option<(PrivatePostgres, Lock)>,
+}
+
+/// Sees that a database that was named is there, before anything else is started for it.
+///
+/// # Errors
+/// It does not answer.
+pub async fn must_answer(url: &str) -> Result<(), Failure> {
+    let pool = read_model::reader_pool(url, 1).map_err(|error| Failure::of(&error))?;
+    let answered = pool.get().await.map(drop);
+    answered.map_err(|error| {
+        Failure::run(format!("the database {} does not answer: {}", masked(url), last_cause(&error)))
+            .hint(format!("is it running? --{} names it", Setting::DatabaseUrl.name()))
+    })
+}
+
+/// What is behind it all: those before it only say that something failed.
+fn last_cause(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), last_cause)
 }
 
 impl Database {

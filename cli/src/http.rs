@@ -5,12 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::serve::ListenerExt as _;
 use contract::{ApiError, ErrorCode};
+use http_body_util::LengthLimitError;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use observability::http::RequestId;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -24,6 +29,18 @@ const REQUESTS_IN_FLIGHT_MAX: usize = 2_048;
 /// No request may take longer: the longest wait inside is for an append, 10 s.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 
+/// The head of a request comes within this time of the one before it, or the connection is closed.
+const HEAD_WITHIN: Duration = Duration::from_secs(30);
+
+/// The body of a request comes within this time, or the request is given up.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+
+/// No body may be longer.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// How long nothing is accepted after that failed, for want of files to open as a rule.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// When a client that was turned away should try again, seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
@@ -32,7 +49,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// Puts everything around finished routes.
 pub fn around(routes: Router) -> Router {
-    bounded(routes, REQUESTS_IN_FLIGHT_MAX, REQUEST_DEADLINE)
+    let places = Arc::new(Semaphore::new(REQUESTS_IN_FLIGHT_MAX));
+    bounded(routes, Bounds { places, deadline: REQUEST_DEADLINE, body_within: BODY_WITHIN })
 }
 
 /// The bounds of one server.
@@ -40,10 +58,10 @@ pub fn around(routes: Router) -> Router {
 struct Bounds {
     places: Arc<Semaphore>,
     deadline: Duration,
+    body_within: Duration,
 }
 
-fn bounded(routes: Router, in_flight_max: usize, deadline: Duration) -> Router {
-    let bounds = Bounds { places: Arc::new(Semaphore::new(in_flight_max)), deadline };
+fn bounded(routes: Router, bounds: Bounds) -> Router {
     let routes = routes
         .fallback(async |id: RequestId| observability::http::error(ErrorCode::RouteNotFound.into(), &id))
         .method_not_allowed_fallback(async |id: RequestId| {
@@ -54,10 +72,32 @@ fn bounded(routes: Router, in_flight_max: usize, deadline: Duration) -> Router {
 
 async fn bound(State(bounds): State<Bounds>, id: RequestId, request: Request, next: Next) -> Response {
     let Ok(_place) = bounds.places.try_acquire() else { return turned_away(ErrorCode::TooManyRequests, &id) };
+    let request = match tokio::time::timeout(bounds.body_within, whole(request)).await {
+        Ok(Ok(request)) => request,
+        Ok(Err(error)) => return observability::http::error(error, &id),
+        Err(_) => return observability::http::error(ErrorCode::BodyTimeout.into(), &id),
+    };
     match tokio::time::timeout(bounds.deadline, next.run(request)).await {
         Ok(response) => response,
         Err(_) => turned_away(ErrorCode::Timeout, &id),
     }
+}
+
+/// The request with its body here: a client that is slow to send it is not a service that is slow to answer.
+async fn whole(request: Request) -> Result<Request, ApiError> {
+    if request.body().is_end_stream() {
+        return Ok(request);
+    }
+    let (head, body) = request.into_parts();
+    let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|error| {
+        let is_too_long =
+            std::error::Error::source(&error).is_some_and(|cause| cause.is::<LengthLimitError>());
+        match is_too_long {
+            true => ErrorCode::BodyTooLarge.into(),
+            false => ApiError::new(ErrorCode::BadRequest).with_message("the body could not be read"),
+        }
+    })?;
+    Ok(Request::from_parts(head, Body::from(bytes)))
 }
 
 fn turned_away(code: ErrorCode, id: &RequestId) -> Response {
@@ -68,29 +108,55 @@ fn turned_away(code: ErrorCode, id: &RequestId) -> Response {
 
 /// Serves until it is told to stop, then lets the requests under way finish for a little while.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> Result<(), Failure> {
-    // An answer is written in one piece; waiting to fill a packet would only make it late.
-    let listener = listener.tap_io(|stream| {
+    serve_heads_within(HEAD_WITHIN, listener, router, stop).await;
+    Ok(())
+}
+
+async fn serve_heads_within(
+    head_within: Duration,
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server.http1().timer(TokioTimer::new()).header_read_timeout(head_within);
+    server.http2().timer(TokioTimer::new()).keep_alive_interval(head_within);
+    let connections = GracefulShutdown::new();
+    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "no connection could be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // An answer is written in one piece; waiting to fill a packet would only make it late.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-    });
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let drained = async {
-        stop.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    tokio::select! {
-        ended = served => ended.map_err(|error| Failure::of(&error)),
-        () = drained => Ok(()),
+        let service = TowerToHyperService::new(router.clone());
+        let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error, "a connection ended");
+            }
+        });
     }
+    drop(listener);
+    // Who is not through by then is cut off with the process.
+    let _ = tokio::time::timeout(DRAIN, connections.shutdown()).await;
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
     use axum::http::StatusCode;
-    use axum::routing::get;
+    use axum::routing::{get, post};
+    use futures::StreamExt as _;
     use serde_json::Value;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
     use tower::ServiceExt as _;
 
     use super::*;
@@ -102,7 +168,7 @@ mod tests {
     }
 
     async fn error_code(response: Response) -> String {
-        let body = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
+        let body = to_bytes(response.into_body(), 4096).await.unwrap();
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert!(body["error"]["requestId"].is_string());
         body["error"]["code"].as_str().unwrap().to_owned()
@@ -118,20 +184,24 @@ mod tests {
         assert_eq!((status.as_u16(), error_code(response).await.as_str()), (405, "METHOD_NOT_ALLOWED"));
     }
 
+    fn bounds(in_flight_max: usize, deadline: Duration) -> Bounds {
+        Bounds { places: Arc::new(Semaphore::new(in_flight_max)), deadline, body_within: deadline }
+    }
+
     fn slow() -> Router {
         Router::new().route("/slow", get(async || std::future::pending::<String>().await))
     }
 
     #[tokio::test]
     async fn a_request_that_takes_too_long_is_given_up() {
-        let router = bounded(slow(), 1, Duration::from_millis(5));
+        let router = bounded(slow(), bounds(1, Duration::from_millis(5)));
         let (status, response) = ask(&router, "GET", "/slow").await;
         assert_eq!((status.as_u16(), error_code(response).await.as_str()), (503, "TIMEOUT"));
     }
 
     #[tokio::test]
     async fn more_requests_than_can_be_served_are_turned_away_at_once() {
-        let router = bounded(slow(), 2, Duration::from_secs(60));
+        let router = bounded(slow(), bounds(2, Duration::from_secs(60)));
         let waiting = [(); 2].map(|()| {
             let router = router.clone();
             tokio::spawn(async move { ask(&router, "GET", "/slow").await.0 })
@@ -141,5 +211,49 @@ mod tests {
         assert_eq!((status.as_u16(), response.headers()["retry-after"].to_str().unwrap()), (429, "1"));
         assert_eq!(error_code(response).await, "TOO_MANY_REQUESTS");
         assert!(waiting.iter().all(|request| !request.is_finished()), "the others are served");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_send_its_body_hears_that_it_was_waited_for() {
+        let router = bounded(
+            Router::new().route("/", post(async |body: String| body)),
+            Bounds { body_within: Duration::from_millis(5), ..bounds(1, Duration::from_secs(60)) },
+        );
+        let begun =
+            futures::stream::iter([Ok::<_, std::io::Error>("half")]).chain(futures::stream::pending());
+        let request = Request::post("/").body(Body::from_stream(begun)).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!((response.status().as_u16(), error_code(response).await.as_str()), (408, "BODY_TIMEOUT"));
+        let request = Request::post("/").body(Body::from(vec![b' '; BODY_BYTES_MAX + 1])).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), error_code(response).await.as_str()),
+            (413, "BODY_TOO_LARGE")
+        );
+        let request = Request::post("/").body(Body::from("all of it")).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(to_bytes(response.into_body(), 100).await.unwrap(), "all of it");
+    }
+
+    #[tokio::test]
+    async fn a_connection_on_which_no_request_comes_is_closed_and_the_others_are_served() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let routes = Router::new().route("/here", get(async || "here"));
+        let within = Duration::from_millis(50);
+        let server = tokio::spawn(serve_heads_within(within, listener, routes, stop.clone()));
+        let mut idle = TcpStream::connect(address).await.unwrap();
+        idle.write_all(b"GET /here HT").await.unwrap();
+        let mut said = String::new();
+        // The end of the connection: it would not come by itself.
+        idle.read_to_string(&mut said).await.unwrap();
+        assert!(!said.contains("200"), "{said}");
+        let mut other = TcpStream::connect(address).await.unwrap();
+        other.write_all(b"GET /here HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n").await.unwrap();
+        other.read_to_string(&mut said).await.unwrap();
+        assert!(said.ends_with("here"), "{said}");
+        stop.cancel();
+        server.await.unwrap();
     }
 }

@@ -7,6 +7,7 @@ mod commands;
 pub mod config;
 mod data_dir;
 mod database;
+mod event_log;
 mod failure;
 mod http;
 mod import;

@@ -42,6 +42,7 @@ error_table! {
     BadRequest = 400 "BAD_REQUEST": "the request cannot be understood";
     RouteNotFound = 404 "ROUTE_NOT_FOUND": "there is nothing at this address";
     MethodNotAllowed = 405 "METHOD_NOT_ALLOWED": "this address does not take this method";
+    BodyTimeout = 408 "BODY_TIMEOUT": "the body of the request did not come in time";
     PreconditionFailed = 412 "PRECONDITION_FAILED": "the revision in If-Match is not the current one";
     BodyTooLarge = 413 "BODY_TOO_LARGE": "the body is larger than 1 MiB";
     EventTooLarge = 413 "EVENT_TOO_LARGE": "the command would write an event larger than 900 KiB";

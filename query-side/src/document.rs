@@ -3,6 +3,7 @@
 //! fragments multiply each other costs nothing here.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::convert::Infallible;
 
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
@@ -38,6 +39,8 @@ pub(crate) struct Analysis {
     pub(crate) projections: BTreeSet<&'static str>,
     /// Whether a fragment spreads itself, which the validation refuses.
     pub(crate) circular: bool,
+    /// The argument of a field in which there is a text with a NUL, which no column can hold.
+    pub(crate) nul_in: Option<Name>,
     depth: usize,
     levels: usize,
     fields: usize,
@@ -61,6 +64,7 @@ impl Analysis {
     fn include(&mut self, other: &Analysis, below: usize) {
         self.projections.extend(&other.projections);
         self.circular |= other.circular;
+        self.nul_in = self.nul_in.take().or_else(|| other.nul_in.clone());
         self.depth = self.depth.max(other.depth + below);
         self.levels = self.levels.max(other.levels + 1);
         self.fields = self.fields.saturating_add(other.fields);
@@ -181,6 +185,14 @@ impl<'a> Walk<'a> {
         }
         sum.include(&inner, 1);
         sum.fields = sum.fields.saturating_add(1);
+        let given = |name: &Name| self.variables.get(name).cloned().unwrap_or_default();
+        let holding_nul = field.arguments.iter().find(|(_, value)| {
+            let value = value.node.clone().into_const_with(|name| Ok::<_, Infallible>(given(&name)));
+            value.is_ok_and(|value| holds_nul(&value))
+        });
+        if let Some((name, _)) = holding_nul {
+            sum.nul_in.get_or_insert_with(|| name.node.clone());
+        }
         let id = text_argument(field, "id", self.variables);
         sum.projections.extend(touched_by(&field.name.node, id.as_deref()));
     }
@@ -200,6 +212,16 @@ impl<'a> Walk<'a> {
         if let Some(found) = self.fragments.get(name) {
             sum.include(found, 0);
         }
+    }
+}
+
+/// Whether there is a NUL anywhere in a value.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::List(items) => items.iter().any(holds_nul),
+        Value::Object(fields) => fields.values().any(holds_nul),
+        _ => false,
     }
 }
 

@@ -91,6 +91,9 @@ impl From<ReadError> for ApiError {
         };
         if code == ErrorCode::Internal {
             tracing::error!(error = %error, cause = ?error, "a query failed");
+        } else if matches!(code, ErrorCode::TooManyRequests | ErrorCode::InvalidInput) {
+            // What clients bring about is in the metrics, and no reason to write a line for each.
+            tracing::debug!(error = %error, code = code.as_str(), "a query was refused");
         } else {
             tracing::warn!(error = %error, cause = ?error, code = code.as_str(), "the read model gave no answer");
         }

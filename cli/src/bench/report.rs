@@ -1,6 +1,5 @@
 //! What a benchmark tells, for people and for programs.
 
-
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
@@ -191,7 +190,7 @@ mod tests {
         let runs = vec![run(3.0), run(1.0), run(2.25), run(9.0)];
         let report = Report { name: "nothing", roles: &["none"], limits: vec![limit], runs };
         let text = report.text();
-        assert!(text.contains("took         2.62 s  1.00 s  9.00 s"), "{text}");
+        assert!(text.contains("took       2.62 s  1.00 s  9.00 s"), "{text}");
         assert!(text.contains("fdatasync            11600 per s"), "{text}");
         assert_eq!(report.json()["median"], json!({ "tookSeconds": 2.625, "bytes": 3_145_728 }));
         assert_eq!(report.json()["runs"][1]["tookSeconds"], json!(1));

@@ -4,6 +4,7 @@ mod bench;
 mod config;
 mod import;
 mod lag;
+mod log_check;
 mod reset_views;
 mod sagas;
 mod serve;
@@ -12,7 +13,7 @@ mod up;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::args::{Cli, Command, Given};
+use crate::args::{Cli, Command, Given, LogCommand};
 use crate::config::{Config, Environment, resolve};
 use crate::failure::Failure;
 use crate::import::flags::ImportSource;
@@ -32,6 +33,10 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             block_on(serve::run(role, &resolved(flags)?))
         }
         Command::Lag(flags) => block_on(lag::run(&resolved(flags.storage)?, flags.json)),
+        Command::Log(LogCommand::Check(flags)) => {
+            let json = flags.json;
+            block_on(log_check::run(&resolved(flags)?, json))
+        }
         Command::Sagas(flags) => block_on(sagas::run(&resolved(flags.storage)?, flags.json)),
         Command::Import(ImportSource::Retail(flags)) => block_on(import::run(flags)),
         Command::Bench(benchmark) => block_on(bench::run(benchmark)),

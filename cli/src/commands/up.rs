@@ -10,6 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::{Config, Setting, node_url};
 use crate::data_dir::DataDir;
+use crate::database;
 use crate::failure::Failure;
 use crate::listeners;
 use crate::roles;
@@ -27,6 +28,9 @@ const PROGRESS: Duration = Duration::from_secs(5);
 pub async fn run(config: &Config) -> Result<(), Failure> {
     let began = Instant::now();
     listeners::check_distinct(&listening(config))?;
+    if let Some(url) = &config.database_url {
+        database::must_answer(url).await?;
+    }
     let data = DataDir::open(&config.data_dir)?;
     let _lock = data.lock()?;
     let pages = roles::sagas::StuckPage::default();

@@ -10,7 +10,8 @@ pub enum ImportSource {
     /// Import the invoice lines of a shop from a CSV file, plain or gzip
     ///
     /// Customers, products, opening stock, orders, returns and stock adjustments go through the REST API like those
-    /// of any client. Importing a file again adds nothing, so a second run finishes what a first one left. The
+    /// of any client. Importing a file again adds nothing, so a second run finishes what a first one left. Opening
+    /// stock goes by the file's content: a file that was changed, be it to mend a row, brings its own once more. The
     /// header must be invoice_no,stock_code,description,quantity,invoice_date,unit_price,customer_id,country.
     Retail(RetailFlags),
 }

@@ -26,7 +26,7 @@ fn refused(arguments: &[&str], variables: &[(&str, &str)]) -> String {
 fn help_tells_a_newcomer_what_there_is() {
     let help = headwater(&["--help"], &[]);
     assert!(help.status.success());
-    for command in ["up", "serve", "lag", "sagas", "bench", "reset-views", "config"] {
+    for command in ["up", "serve", "lag", "sagas", "log", "bench", "reset-views", "config"] {
         assert!(text(&help.stdout).lines().any(|line| line.trim_start().starts_with(command)), "{command}");
     }
     let version = headwater(&["--version"], &[]);
@@ -47,6 +47,8 @@ fn every_command_has_a_page_that_names_its_flags() {
         (vec!["serve", "sandbox"], "--delivery-delay"),
         (vec!["import", "retail"], "--strict"),
         (vec!["bench", "import"], "--runs"),
+        (vec!["bench", "node"], "--events"),
+        (vec!["log", "check"], "--eventstore"),
         (vec!["lag"], "--json"),
         (vec!["reset-views"], "--data-dir"),
     ];
@@ -105,8 +107,28 @@ fn a_wrong_call_is_answered_by_a_sentence_and_what_to_do() {
     assert!(contexts.contains("\"carts\"") && contexts.contains("payments"), "{contexts}");
     let https = ["up", "--payment-gateway", "https://pay.example.org", "--data-dir", &missing];
     assert!(refused(&https, &[]).contains("--payment-gateway"));
-    assert!(refused(&["up", "--delivery-delay=-1", "--data-dir", &missing], &[]).contains("whole seconds"));
+    assert!(
+        refused(&["up", "--delivery-delay", "-1", "--data-dir", &missing], &[]).contains("whole seconds")
+    );
     let esdb = ["serve", "commands", "--eventstore", "http://x", "--data-dir", &missing, "--admin-listen"];
     let esdb = [&esdb[..], &["127.0.0.1:0", "--listen", "127.0.0.1:0"]].concat();
     assert!(refused(&esdb, &[]).contains("--eventstore"));
+}
+
+#[test]
+fn a_database_that_is_not_there_is_all_that_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let url = "postgres://ann:s3cret@127.0.0.1:1/shop";
+    let output = headwater(&["up", "--database-url", url, "--data-dir", data.to_str().unwrap()], &[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let message = text(&output.stderr);
+    assert!(
+        message.starts_with(
+            "headwater: the database postgres://ann:***@127.0.0.1:1/shop does not answer: Connection refused"
+        ),
+        "{message}"
+    );
+    assert!(message.lines().count() == 2 && output.stdout.is_empty(), "{output:?}");
+    assert!(!data.exists(), "nothing was begun");
 }

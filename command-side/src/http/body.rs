@@ -75,6 +75,9 @@ where
     }
 }
 
+/// The field of every body that holds a moment.
+const MOMENT: &str = "occurredAt";
+
 type Read<T> = (T, Option<String>, Option<IfMatch>, Vec<u8>);
 
 fn read<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<Read<T>, ApiError> {
@@ -86,7 +89,7 @@ fn read<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<Read<T
         return Err(ErrorCode::UnsupportedMediaType.into());
     }
     let value = super::json::read(bytes).map_err(|error| malformed(&error))?;
-    let body = serde_path_to_error::deserialize(Shaped(&value)).map_err(|error| invalid(&error))?;
+    let body = serde_path_to_error::deserialize(Shaped(&value)).map_err(|error| invalid(&error, &value))?;
     Ok((body, key, if_match, canonical(&value).into_bytes()))
 }
 
@@ -106,9 +109,15 @@ fn malformed(error: &serde_json::Error) -> ApiError {
     ApiError::new(ErrorCode::MalformedJson).with_message(message).with_details(place)
 }
 
-fn invalid(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+fn invalid(error: &serde_path_to_error::Error<serde_json::Error>, body: &Value) -> ApiError {
     let path = error.path().to_string();
-    let reason = error.inner().to_string();
+    let reason = match body.get(MOMENT) {
+        // Not the parser's own words: they speak of how it works.
+        Some(Value::String(text)) if path == MOMENT => {
+            format!("{text:?} is no moment of the years 1 to 9999, such as 2010-12-01T08:26:00Z")
+        }
+        _ => error.inner().to_string(),
+    };
     let error = ApiError::new(ErrorCode::InvalidInput);
     match path.as_str() {
         "." | "?" => error.with_message(reason),

@@ -73,6 +73,12 @@ async fn wrong_types_are_refused_with_their_field() {
         let error = setting.refused(setting.list(body.clone()), 422, "INVALID_INPUT").await;
         assert_eq!(error["details"]["field"], field, "{body}: {error}");
     }
+    let moment = changed(|body| body["occurredAt"] = json!("9999-12-31T23:59:59Z"));
+    let error = setting.refused(setting.list(moment), 422, "INVALID_INPUT").await;
+    assert_eq!(
+        error["message"],
+        "occurredAt: \"9999-12-31T23:59:59Z\" is no moment of the years 1 to 9999, such as 2010-12-01T08:26:00Z"
+    );
     for body in [
         json!([]),
         json!("text"),

@@ -28,7 +28,9 @@ pub(super) fn respond(request_headers: &HeaderMap, mut answer: Answer) -> Respon
     for error in &mut answer.errors {
         let code = settle_code(error);
         metrics::counter!(ERRORS, "code" => code.as_str()).increment(1);
-        if error.path.is_empty() && answer.data == Value::Null {
+        // Who is turned away for want of room hears of it in one way, however far the query had come.
+        let is_refused = error.path.is_empty() || code == ErrorCode::TooManyRequests;
+        if is_refused && answer.data == Value::Null {
             refused.get_or_insert(code);
         }
     }

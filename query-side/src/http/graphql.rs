@@ -70,6 +70,11 @@ async fn execute(service: &Service, headers: &HeaderMap, mut request: Request) -
     let operation = chosen_operation(document, name.as_deref());
     let analysis = analyse(document, operation, &variables)?;
     let Some(operation) = operation else { return Ok(service.schema.execute(request).await) };
+    if let Some(argument) = &analysis.nul_in {
+        return Err(ApiError::new(ErrorCode::InvalidInput)
+            .with_message(format!("{argument}: a text here has no NUL in it"))
+            .with_details(serde_json::json!({ "field": argument.as_str() })));
+    }
     let kind = document::type_name(operation);
     let order = if analysis.circular {
         FieldOrder::default()

@@ -28,7 +28,7 @@ impl SearchQuery {
         #[graphql(desc = "A cursor of this very query: the page begins behind it.")] after: Option<String>,
     ) -> Result<PageOf<Product>> {
         let size = usize::try_from(checked_size(first)?).unwrap_or_default();
-        let after = after.map(|text| Cursor::decode(&text).ok_or(ErrorCode::InvalidCursor));
+        let after = after.map(|after| Cursor::decode(&after, &text).ok_or(ErrorCode::InvalidCursor));
         let after = after.transpose().map_err(Failure::from)?;
         let search = Search::new(&text)?;
         let searcher = read_context(ctx).index().await?.searcher.clone();

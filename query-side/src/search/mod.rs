@@ -25,7 +25,10 @@ pub(crate) const DEPTH_MAX: usize = 1_000;
 
 /// A text to be searched for. None is one in which there is nothing to search for.
 #[derive(Clone)]
-pub(crate) struct Search(Option<Arc<dyn Query>>);
+pub(crate) struct Search {
+    text: Arc<str>,
+    query: Option<Arc<dyn Query>>,
+}
 
 /// A product that was found.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +52,7 @@ impl Search {
     /// # Errors
     /// The text is longer than may be.
     pub(crate) fn new(text: &str) -> Result<Self, Failure> {
-        Ok(Self(query::of(text)?.map(Arc::from)))
+        Ok(Self { text: text.into(), query: query::of(text)?.map(Arc::from) })
     }
 
     /// The hits behind a cursor, in one state of the index.
@@ -60,6 +63,7 @@ impl Search {
         after: Option<Cursor>,
     ) -> Result<Hits, Failure> {
         let begun = Instant::now();
+        let text = Arc::clone(&self.text);
         let page = self.work(searcher, move |searcher, query| {
             // Most ask for the first page only; behind a cursor the order decides, not a number.
             let limit = if after.is_some() { DEPTH_MAX } else { DEPTH_MAX.min(size + 1) };
@@ -67,7 +71,7 @@ impl Search {
             let best = TopDocs::with_limit(limit).order_by((SortBySimilarityScore, by_sku));
             let hits = searcher.search(query, &best)?.into_iter().filter_map(|((score, sku), _)| {
                 let sku = sku?;
-                let cursor = Cursor::new(score, sku.clone());
+                let cursor = Cursor::new(&text, score, sku.clone());
                 Some(Hit { sku, cursor })
             });
             let mut hits: Vec<_> = hits
@@ -94,7 +98,7 @@ impl Search {
         searcher: &Searcher,
         work: impl FnOnce(&Searcher, &dyn Query) -> tantivy::Result<T> + Send + 'static,
     ) -> Result<Option<T>, Failure> {
-        let Some(query) = self.0.clone() else { return Ok(None) };
+        let Some(query) = self.query.clone() else { return Ok(None) };
         let searcher = searcher.clone();
         let failed = |cause: &dyn std::fmt::Display| {
             tracing::error!(%cause, "the search index gave no answer");

@@ -76,10 +76,6 @@ async fn ids_texts_and_lists_that_cannot_be_are_refused() {
         let query = format!("{{ node(id: \"{id}\") {{ id }} }}");
         assert_eq!(code_of(&service, &query).await, refused(200, "INVALID_INPUT"), "{id:?}");
     }
-    assert_eq!(
-        code_of(&service, r#"{ product(sku: "\u0000") { id } }"#).await,
-        refused(200, "INVALID_INPUT")
-    );
     let skus = vec!["A"; 101];
     let answer = service
         .ask_with(
@@ -88,6 +84,26 @@ async fn ids_texts_and_lists_that_cannot_be_are_refused() {
         )
         .await;
     assert_eq!(answer.code(), "INVALID_INPUT", "{:#}", answer.body);
+}
+
+#[tokio::test]
+async fn a_text_that_no_column_holds_is_refused_by_its_name_before_anything_is_read() {
+    let service = Service::start().await;
+    let fragment = r#"query { ...all } fragment all on Query { order(number: "1\u0000") { id } }"#;
+    let listed = r#"{ __typename products(filter: {skus: ["A", "\u0000"]}) { nodes { id } } }"#;
+    for (query, field) in [
+        (r#"{ product(sku: "\u0000") { id } customers { totalCount } }"#, "sku"),
+        (fragment, "number"),
+        (listed, "filter"),
+    ] {
+        let answer = service.ask(query).await;
+        assert_eq!((answer.status, answer.code()), (422, "INVALID_INPUT"), "{query}: {}", answer.body);
+        let error = &answer.body["errors"][0];
+        assert_eq!(error["extensions"]["details"]["field"], field, "{query}: {}", answer.body);
+    }
+    let by_variable = "query ($sku: String!) { product(sku: $sku) { id } }";
+    let answer = service.ask_with(by_variable, json!({ "sku": "a\0b" })).await;
+    assert_eq!((answer.status, answer.code()), (422, "INVALID_INPUT"), "{}", answer.body);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod contexts;
 mod documents;
 mod house;
 mod interrupted;
+mod log_check;
 mod logs;
 mod readme;
 mod reset_views;
