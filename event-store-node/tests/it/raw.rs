@@ -339,7 +339,6 @@ async fn what_is_not_served_is_unimplemented() {
     for path in [
         "/event_store.client.streams.Streams/Delete",
         "/event_store.client.streams.Streams/Tombstone",
-        "/event_store.client.persistent_subscriptions.PersistentSubscriptions/List",
         "/event_store.client.monitoring.Monitoring/Stats",
     ] {
         assert_eq!(wire.unary(path).await.expect_err("refused").code(), Code::Unimplemented, "{path}");
