@@ -137,7 +137,7 @@ impl<P: Clone> Group<P> {
 
     /// Parked events are to be tried again: all, or those before a revision.
     pub(crate) fn request_replay(&mut self, stop_at: Option<u64>) {
-        self.replay.request(stop_at);
+        self.replay.request(stop_at, self.parking.len() as u64);
     }
 
     /// Which parked events are to be read now.
@@ -292,7 +292,7 @@ impl<P: Clone> Group<P> {
 
     /// Events that are parked, on disk or on the way there.
     pub(crate) fn parked(&self) -> u64 {
-        self.replay.parked() + self.parking.len() as u64
+        self.replay.parked(self.parking.len() as u64)
     }
 
     pub(crate) fn counters(&self) -> Counters {

@@ -39,9 +39,9 @@ impl Replay {
         }
     }
 
-    /// How many are parked and not to be tried again.
-    pub(super) fn parked(&self) -> u64 {
-        self.end.saturating_sub(self.next.max(self.until))
+    /// How many are parked and not to be tried again, with so many that are on their way there.
+    pub(super) fn parked(&self, on_the_way: u64) -> u64 {
+        (self.end + on_the_way).saturating_sub(self.next.max(self.until))
     }
 
     /// Events were parked, the last under this revision.
@@ -49,15 +49,16 @@ impl Replay {
         self.end = self.end.max(last + 1);
     }
 
-    /// All parked events, or those before a revision, are to be tried again.
-    pub(super) fn request(&mut self, stop_at: Option<u64>) {
-        let until = stop_at.map_or(self.end, |stop_at| stop_at.min(self.end));
+    /// All parked events, or those before a revision, are to be tried again, those that are on their way too.
+    pub(super) fn request(&mut self, stop_at: Option<u64>, on_the_way: u64) {
+        let end = self.end + on_the_way;
+        let until = stop_at.map_or(end, |stop_at| stop_at.min(end));
         self.until = self.until.max(until);
     }
 
     /// What is to be read of the parked events next.
     pub(super) fn wanted(&self, at_most: usize) -> Option<Range<u64>> {
-        let end = self.until.min(self.next.saturating_add(at_most as u64));
+        let end = self.until.min(self.end).min(self.next.saturating_add(at_most as u64));
         (self.next < end).then_some(self.next..end)
     }
 

@@ -274,6 +274,18 @@ fn parked_events_come_again_as_new_and_stay_parked_until_they_are_settled() {
 }
 
 #[test]
+fn a_replay_takes_what_is_on_its_way_to_the_parked_events_too() {
+    let mut given = Given::new(rules()).consumer(ANNE, 5).events(2);
+    assert_eq!(given.numbers(), [0, 1]);
+    given.refuse(0, Refusal::Park);
+    given.group.request_replay(None);
+    given.refuse(1, Refusal::Park);
+    assert_eq!((given.group.parked(), given.group.wanted_parked()), (1, None), "not there yet");
+    assert_eq!(given.park(1).len(), 2);
+    assert_eq!((given.group.parked(), given.group.wanted_parked()), (1, Some(0..1)));
+}
+
+#[test]
 fn a_group_takes_so_many_consumers() {
     let mut given = Given::new(Rules { max_consumers: Some(1), ..rules() }).consumer(ANNE, 1);
     assert_eq!(given.group.connect(BERT, 1), Err(Full));
