@@ -22,6 +22,12 @@ struct Config {
     entries: Vec<Definition>,
 }
 
+/// What every layout begins with.
+#[derive(Debug, Deserialize)]
+struct Layout {
+    version: u32,
+}
+
 /// The definitions as they were written last. What in the stream is none is passed over: somebody else wrote it.
 pub(super) async fn load(storage: &Storage) -> Result<Vec<Definition>, GroupError> {
     let mut from = Revision(u64::MAX);
@@ -31,16 +37,17 @@ pub(super) async fn load(storage: &Storage) -> Result<Vec<Definition>, GroupErro
         });
         let Some(page) = page.await? else { return Ok(Vec::new()) };
         for record in &page.records {
-            match serde_json::from_slice::<Config>(&record.data) {
-                Ok(config) if config.version == VERSION && record.type_name() == EVENT_TYPE => {
-                    return Ok(config.entries);
-                }
-                Ok(config) if config.version > VERSION => {
+            match serde_json::from_slice::<Layout>(&record.data) {
+                Ok(Layout { version }) if version > VERSION && record.type_name() == EVENT_TYPE => {
                     return Err(GroupError::failed(format!(
-                        "revision {} of {STREAM} has layout {}; this version reads {VERSION}",
-                        record.revision, config.version
+                        "revision {} of {STREAM} has layout {version}; this version reads {VERSION}",
+                        record.revision
                     )));
                 }
+                _ => {}
+            }
+            match serde_json::from_slice::<Config>(&record.data) {
+                Ok(config) if record.type_name() == EVENT_TYPE => return Ok(config.entries),
                 _ => warn!(revision = %record.revision, "an event in {STREAM} holds no groups"),
             }
         }

@@ -43,6 +43,9 @@ pub(super) struct Reader {
     filter: Option<Arc<Filter>>,
     resolve_links: bool,
     watch: StreamWatch,
+    /// Whether the last page was the end of the stream: only from there on can it be told from memory whether it has
+    /// grown.
+    is_at_end: bool,
     /// Where in everything to go on after a place.
     cursor: Option<(Option<Place>, Boundary)>,
 }
@@ -54,6 +57,7 @@ impl Reader {
         let source = definition.key().source;
         Ok(Self {
             watch: storage.watch_stream(source.name()),
+            is_at_end: false,
             storage: storage.clone(),
             source,
             filter: filter.map(Arc::new),
@@ -78,11 +82,11 @@ impl Reader {
         wanted: usize,
     ) -> Result<Page, GroupError> {
         let from = Revision(after.map_or(0, |place| place.0.saturating_add(1)));
-        if !self.storage.may_have_grown(&mut self.watch, from) {
+        if self.is_at_end && !self.storage.may_have_grown(&mut self.watch, from) {
             return Ok(Page { events: Vec::new(), is_end: true });
         }
         let resolve_links = self.resolve_links;
-        reading(&self.storage, move |storage| {
+        let page = reading(&self.storage, move |storage| {
             let page = storage.read_stream(&stream, from, Direction::Forwards, wanted, PAGE_BYTES)?;
             let Some(page) = page else { return Ok(Page { events: Vec::new(), is_end: true }) };
             let mut read_to = after;
@@ -99,7 +103,9 @@ impl Reader {
             }
             Ok(Page { events, is_end: page.next.is_none() })
         })
-        .await
+        .await?;
+        self.is_at_end = page.is_end;
+        Ok(page)
     }
 
     async fn all_page(&mut self, after: Option<Place>, wanted: usize) -> Result<Page, GroupError> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
@@ -39,6 +39,8 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Whether the definitions in the log are known here. If not, nothing may be written over them.
+    is_loaded: bool,
     /// By `<what it follows>::<group>`.
     groups: BTreeMap<String, Running>,
     /// What has or had a group, since the node was started.
@@ -77,7 +79,7 @@ impl Subscriptions {
         settings: Settings,
     ) -> Result<(), GroupError> {
         settings.check()?;
-        let mut state = self.state().await?;
+        let mut state = self.loaded().await?;
         match state.groups.get(&key.to_string()) {
             Some(other) if other.definition.key() == key => return Err(GroupError::Exists),
             Some(other) => {
@@ -116,7 +118,7 @@ impl Subscriptions {
         settings: Settings,
     ) -> Result<(), GroupError> {
         settings.check()?;
-        let mut state = self.state().await?;
+        let mut state = self.loaded().await?;
         let old = state.find(&key)?.definition.clone();
         // The same words keep their meaning: `end` is still the end of the time when the group was made.
         let start_after = if start_from == old.start_from {
@@ -132,7 +134,7 @@ impl Subscriptions {
 
     /// Deletes a group with its checkpoint and parked events; who is connected is dropped.
     pub(crate) async fn delete(&self, key: GroupKey) -> Result<(), GroupError> {
-        let mut state = self.state().await?;
+        let mut state = self.loaded().await?;
         state.find(&key)?;
         self.store(&state, &key, None).await?;
         if let Some(running) = state.groups.remove(&key.to_string()) {
@@ -169,7 +171,7 @@ impl Subscriptions {
 
     /// How all groups stand, or those on one source; [`GroupError::DoesNotExist`] when that never had one.
     pub(crate) async fn list(&self, source: Option<&Source>) -> Result<Vec<Info>, GroupError> {
-        let state = self.state().await?;
+        let state = self.loaded().await?;
         if source.is_some_and(|source| !state.followed.contains(source)) {
             return Err(GroupError::DoesNotExist);
         }
@@ -197,11 +199,17 @@ impl Subscriptions {
         self.load(&mut state).await
     }
 
-    async fn state(&self) -> Result<tokio::sync::MutexGuard<'_, State>, GroupError> {
+    async fn state(&self) -> Result<MutexGuard<'_, State>, GroupError> {
         if self.0.stop.is_cancelled() {
             return Err(GroupError::Stopping);
         }
         Ok(self.0.state.lock().await)
+    }
+
+    /// The groups, all of them.
+    async fn loaded(&self) -> Result<MutexGuard<'_, State>, GroupError> {
+        let state = self.state().await?;
+        if state.is_loaded { Ok(state) } else { Err(GroupError::NotReady) }
     }
 
     async fn ask<T>(
@@ -209,7 +217,7 @@ impl Subscriptions {
         key: &GroupKey,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, GroupError> {
-        let commands = self.state().await?.find(key)?.commands.clone();
+        let commands = self.loaded().await?.find(key)?.commands.clone();
         let (reply, answer) = oneshot::channel();
         let gone = || if self.0.stop.is_cancelled() { GroupError::Stopping } else { GroupError::NotReady };
         commands.send(command(reply)).await.map_err(|_| gone())?;
@@ -217,9 +225,15 @@ impl Subscriptions {
     }
 
     async fn load(&self, state: &mut State) -> Result<(), GroupError> {
+        state.is_loaded = false;
         for definition in config::load(&self.0.storage).await? {
-            self.start(state, definition).await?;
+            let key = definition.key();
+            if let Err(error) = self.start(state, definition).await {
+                error!(group = %key, %error, "a group cannot be taken up; the others can");
+            }
         }
+        state.is_loaded = true;
+        metrics::groups(state.groups.len());
         Ok(())
     }
 
@@ -247,17 +261,9 @@ impl Subscriptions {
         }
         state.followed.insert(key.source.clone());
         metrics::groups(state.groups.len());
-        match Worker::load(&self.0.storage, definition, received, queue, stop).await {
-            Ok(worker) => {
-                self.0.tasks.spawn(worker.run());
-                Ok(())
-            }
-            Err(GroupError::Failed(reason)) => {
-                error!(group = %key, reason, "a group cannot be taken up");
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
+        let worker = Worker::load(&self.0.storage, definition, received, queue, stop).await?;
+        self.0.tasks.spawn(worker.run());
+        Ok(())
     }
 
     /// After which place a group begins.

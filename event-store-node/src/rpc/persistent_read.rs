@@ -8,7 +8,9 @@ use super::persistent_refuse as refused;
 use super::uuids::{self, UuidForm};
 use super::{persistent_settings, refuse, respond};
 use crate::consumer_group::Refusal;
-use crate::persistent::{Answer, Answers, Connection, Event, GroupKey, Peer, Source, Subscriptions};
+use crate::persistent::{
+    Answer, Answers, Connection, Event, GroupError, GroupKey, Peer, Source, Subscriptions,
+};
 use crate::proto::persistent_subscriptions::read_req::nack::Action;
 use crate::proto::persistent_subscriptions::read_req::options::StreamOption;
 use crate::proto::persistent_subscriptions::read_req::{Content, Options};
@@ -28,6 +30,8 @@ struct Outgoing {
     key: GroupKey,
     connection: Connection,
     form: UuidForm,
+    /// The client has ended its half of the call.
+    left: CancellationToken,
     /// Gone with the client; then the incoming half leaves the group.
     _open: DropGuard,
 }
@@ -47,11 +51,12 @@ pub(super) async fn read(
     let connected = subscriptions.connect(&key, buffer_size, peer).await;
     let connection = connected.map_err(|error| refused::group(&key, &error))?;
     let closed = CancellationToken::new();
-    tokio::spawn(take_answers(incoming, connection.answers(), closed.clone()));
+    let left = CancellationToken::new();
+    tokio::spawn(take_answers(incoming, connection.answers(), closed.clone(), left.clone()));
     let confirmation = message(Message::SubscriptionConfirmation(SubscriptionConfirmation {
         subscription_id: key.to_string(),
     }));
-    let outgoing = Outgoing { key, connection, form, _open: closed.drop_guard() };
+    let outgoing = Outgoing { key, connection, form, left, _open: closed.drop_guard() };
     let events = stream::unfold(Some(outgoing), |outgoing| async move {
         let mut outgoing = outgoing?;
         match outgoing.next().await? {
@@ -73,18 +78,31 @@ impl Outgoing {
                 None => (&mut self.connection.end).await,
             },
         };
-        ended.ok().map(|error| Err(refused::group(&self.key, &error)))
+        match ended {
+            Ok(error) => Some(Err(refused::group(&self.key, &error))),
+            Err(_) if self.left.is_cancelled() => None,
+            // Clients take a call that simply ends for their own doing.
+            Err(_) => Some(Err(refused::group(&self.key, &GroupError::NotReady))),
+        }
     }
 }
 
 /// Hands a consumer's answers to the group until either side ends the call, then leaves the group.
-async fn take_answers(mut incoming: Streaming<ReadReq>, answers: Answers, closed: CancellationToken) {
+async fn take_answers(
+    mut incoming: Streaming<ReadReq>,
+    answers: Answers,
+    closed: CancellationToken,
+    left: CancellationToken,
+) {
     loop {
         let message = tokio::select! {
             () = closed.cancelled() => break,
             message = incoming.message() => message,
         };
-        let Ok(Some(message)) = message else { break };
+        let Ok(Some(message)) = message else {
+            left.cancel();
+            break;
+        };
         let (ids, answer) = match message.content {
             Some(Content::Ack(ack)) => (ack.ids, Answer::Done),
             Some(Content::Nack(nack)) => {

@@ -61,6 +61,18 @@ async fn groups_checkpoints_and_parked_events_survive_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_group_reads_a_long_stream_after_a_restart() {
+    let running = start().await;
+    write(&running.client, "a-1", 0..700).await;
+    create(&running.client, "a-1", &eager()).await;
+    running.node.shutdown().await;
+    let node = within(Node::start(config(running.dir.path()))).await.expect("the node comes back");
+    let mut consumer = join(&client(&node), "a-1", 30).await;
+    assert_eq!(take(&mut consumer, 700).await, (0..700).collect::<Vec<_>>());
+    node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_being_replayed_when_the_node_stops_is_still_parked() {
     let running = start().await;
     write(&running.client, "a-1", 0..3).await;
