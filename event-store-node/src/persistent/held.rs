@@ -1,5 +1,8 @@
 //! An event as a group holds it while it is on its way.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 
 use super::system_streams;
@@ -22,14 +25,36 @@ pub(super) struct Held {
     pub(super) bytes: usize,
 }
 
-/// An event sent to a consumer.
+/// How many bytes wait for a consumer to be read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Unread(Arc<AtomicUsize>);
+
+impl Unread {
+    pub(super) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// An event sent to a consumer; unread as long as it is there.
 #[derive(Debug)]
 pub(crate) struct Event {
-    pub(super) held: std::sync::Arc<Held>,
+    held: Arc<Held>,
+    unread: Unread,
     pub(crate) retry_count: u32,
 }
 
+impl Drop for Event {
+    fn drop(&mut self) {
+        self.unread.0.fetch_sub(self.held.bytes, Ordering::Relaxed);
+    }
+}
+
 impl Event {
+    pub(super) fn new(held: Arc<Held>, retry_count: u32, unread: &Unread) -> Self {
+        unread.0.fetch_add(held.bytes, Ordering::Relaxed);
+        Self { held, unread: unread.clone(), retry_count }
+    }
+
     /// The record that stands in what the group follows.
     pub(crate) fn record(&self) -> &Record {
         &self.held.record

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::command::{Answer, Command, Connection, Peer};
 use super::definition::{Definition, Source};
-use super::held::{Event, Held};
+use super::held::{Event, Held, Unread};
 use super::info::{Meter, Times};
 use super::parked;
 use super::reader::{Considered, Page, Reader};
@@ -21,8 +21,12 @@ use crate::consumer_group::{ConsumerId, Full, Group, Parking, Place, Reason, Sta
 use crate::metrics::GroupMetrics;
 use crate::storage::{AppendError, Direction, Head, Revision, Storage};
 
-/// So many events are parked with one append.
-const MAX_PARKED_AT_ONCE: usize = 64;
+/// So many events are parked with one append, if that takes so much.
+const MAX_PARKED_AT_ONCE: u64 = 64;
+/// No parked event takes more: the longest name of a stream, the longest reason in JSON, and some.
+const MAX_PARKED_BYTES: u64 = 24 * 1024;
+/// So much may wait for a consumer that does not read, past the first event.
+const MAX_UNREAD_BYTES: usize = 8 * 1024 * 1024;
 /// After a read or write that failed, the next one waits this long.
 const BACKOFF: Duration = Duration::from_secs(1);
 /// A consumer that does not take what it was sent is looked after this often.
@@ -37,7 +41,15 @@ pub(super) struct Connected {
     pub(super) meter: Meter,
     pub(super) times: Times,
     events: mpsc::Sender<Event>,
+    unread: Unread,
     end: oneshot::Sender<GroupError>,
+}
+
+impl Connected {
+    /// Whether it reads what it is sent. What was sent twice is there twice, beside what the group counts.
+    fn can_take(&self) -> bool {
+        self.events.capacity() > 0 && self.unread.bytes() < MAX_UNREAD_BYTES && !self.events.is_closed()
+    }
 }
 
 /// A group at work.
@@ -179,7 +191,7 @@ impl Worker {
         let deadline =
             later(deadline).or(deadline.map(|_| later(self.writes_not_before).unwrap_or(now + LOOK_AFTER)));
         let has_unsent = self.group.buffered() + self.group.retrying() > 0;
-        let is_held_up = self.consumers.values().any(|consumer| consumer.events.capacity() == 0);
+        let is_held_up = self.consumers.values().any(|consumer| !consumer.can_take());
         let looks_after = (has_unsent && is_held_up).then(|| now + LOOK_AFTER);
         let times = [deadline, later(self.reads_not_before), later(self.writes_not_before), looks_after];
         times.into_iter().flatten().min()
@@ -221,7 +233,8 @@ impl Worker {
         let (events, received) = mpsc::channel(buffer_size);
         let (end, ended) = oneshot::channel();
         let meter = Meter::new(Instant::now());
-        self.consumers.insert(consumer, Connected { peer, meter, times: Times::default(), events, end });
+        let (times, unread) = (Times::default(), Unread::default());
+        self.consumers.insert(consumer, Connected { peer, meter, times, events, unread, end });
         Ok(Connection { events: received, end: ended, id: consumer, commands })
     }
 
@@ -253,14 +266,13 @@ impl Worker {
         let now = Instant::now();
         loop {
             let consumers = &self.consumers;
-            let can_take =
-                |id| consumers.get(&id).is_some_and(|to| to.events.capacity() > 0 && !to.events.is_closed());
+            let can_take = |id| consumers.get(&id).is_some_and(Connected::can_take);
             let Some(delivery) = self.group.dispatch(now, can_take) else { return };
             self.meter.count();
             if let Some(connected) = self.consumers.get_mut(&delivery.consumer) {
                 connected.meter.count();
                 // Who has gone in this moment says so, and then the event is tried again.
-                let event = Event { held: delivery.payload, retry_count: delivery.retry_count };
+                let event = Event::new(delivery.payload, delivery.retry_count, &connected.unread);
                 let _ = connected.events.try_send(event);
             }
         }
@@ -327,7 +339,8 @@ impl Worker {
         if !is_last && self.writes_not_before.is_some_and(|at| at > now) {
             return;
         }
-        let parking = self.group.start_parking(MAX_PARKED_AT_ONCE);
+        let at_once = (self.storage.max_append_bytes() / MAX_PARKED_BYTES).clamp(1, MAX_PARKED_AT_ONCE);
+        let parking = self.group.start_parking(at_once as usize);
         if !parking.is_empty() {
             self.writes.park(parking.iter().map(parking_event).collect());
         }

@@ -9,7 +9,7 @@ use event_store_node::Node;
 use eventstore::{NakAction, PersistentSubscriptionToAllOptions, StreamPosition, SubscriptionFilter};
 
 use crate::persistent_support::{create, eager, join, next, number_of, refuse, take, until, write};
-use crate::support::{client, config, start, within};
+use crate::support::{LIMIT, client, config, start, within};
 
 const DIR: &str = "HEADWATER_PERSISTENT_KILL_DIR";
 const EVENTS: u64 = 400;
@@ -149,7 +149,9 @@ async fn child_that_is_killed() {
         write(&client, "a-1", 0..EVENTS).await;
     }
     let mut consumer = join(&client, "a-1", 10).await;
-    loop {
+    // Nobody waits for ever for a child that comes to nothing.
+    let began = std::time::Instant::now();
+    while began.elapsed() < LIMIT {
         let (event, _) = next(&mut consumer).await;
         let number = number_of(&event);
         // Which events are retried and parked depends on the number only, so that some are parked in every life.
