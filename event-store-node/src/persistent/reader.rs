@@ -22,7 +22,7 @@ const PAGE_BYTES: usize = 512 * 1024;
 #[derive(Debug)]
 pub(super) enum Considered {
     /// One for the group.
-    Ours(Place, Held),
+    Ours(Place, Arc<Held>),
     /// Another one.
     Passed(Place),
 }
@@ -94,7 +94,7 @@ impl Reader {
             for record in page.records {
                 let place = Place(record.revision.0);
                 read_to = Some(place);
-                events.push(Considered::Ours(place, Held::new(storage, record, resolve_links)?));
+                events.push(Considered::Ours(place, Arc::new(Held::new(storage, record, resolve_links)?)));
             }
             // What the stream's metadata hides is done with.
             let last = Place(page.next.map_or(page.last.0, |next| next.0.saturating_sub(1)));
@@ -149,7 +149,7 @@ fn scan(
             return ControlFlow::Continue(());
         }
         match Held::new(storage, record, resolve_links) {
-            Ok(held) => events.push(Considered::Ours(place, held)),
+            Ok(held) => events.push(Considered::Ours(place, Arc::new(held))),
             Err(error) => {
                 failed = Some(error);
                 return ControlFlow::Break(());

@@ -327,7 +327,7 @@ impl Worker {
                     if !self.group.has_memory() {
                         return Ok(false);
                     }
-                    self.group.arrived(place, held.record.id, held.bytes, Arc::new(held));
+                    self.group.arrived(place, held.record.id, held.bytes, held);
                 }
             }
         }

@@ -158,7 +158,7 @@ async fn child_that_is_killed() {
         match number % 7 {
             0 => consumer.nack(event, NakAction::Park, "a seventh").await.expect("refused"),
             // It comes again after its time.
-            1 if number % 2 == 0 => {}
+            1 if number.is_multiple_of(2) => {}
             _ => {
                 let mut out = std::io::stdout().lock();
                 writeln!(out, "settled {number}").and_then(|()| out.flush()).expect("told");
