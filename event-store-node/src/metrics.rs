@@ -6,6 +6,8 @@ use ::metrics::{counter, gauge, histogram};
 use observability::metric::{COUNT_BUCKETS, STORAGE_DURATION_BUCKETS};
 use observability::{MetricDef, MetricKind, MetricUnit};
 
+use crate::consumer_group::{Counters, Group};
+
 const APPEND_DURATION: &str = "headwater_node_append_duration_seconds";
 const WRITE_DURATION: &str = "headwater_node_log_write_duration_seconds";
 const SYNC_DURATION: &str = "headwater_node_log_sync_duration_seconds";
@@ -15,6 +17,13 @@ const WRITTEN_BYTES: &str = "headwater_node_log_written_bytes_total";
 const POSITION: &str = "headwater_node_log_position";
 const FAILED: &str = "headwater_node_log_failed";
 const SUBSCRIPTIONS: &str = "headwater_node_subscriptions";
+const GROUPS: &str = "headwater_node_persistent_sub_groups";
+const GROUP_CONNECTIONS: &str = "headwater_node_persistent_sub_connections";
+const IN_FLIGHT: &str = "headwater_node_persistent_sub_in_flight_messages";
+const PARKED: &str = "headwater_node_persistent_sub_parked_messages";
+const ITEMS: &str = "headwater_node_persistent_sub_items_total";
+const PARK_REQUESTS: &str = "headwater_node_persistent_sub_park_message_requests_total";
+const REPLAYS: &str = "headwater_node_persistent_sub_parked_message_replays_total";
 
 const fn histogram_of(name: &'static str, unit: MetricUnit, help: &'static str) -> MetricDef {
     let buckets = match unit {
@@ -50,6 +59,19 @@ pub const CATALOGUE: &[MetricDef] = &[
         labels: &["kind"],
         ..gauge_of(SUBSCRIPTIONS, "Subscriptions to a stream or to everything that are open")
     },
+    gauge_of(GROUPS, "Groups of persistent subscriptions"),
+    gauge_of(GROUP_CONNECTIONS, "Consumers connected to persistent subscriptions"),
+    gauge_of(IN_FLIGHT, "Events that consumers of persistent subscriptions have and have not answered"),
+    gauge_of(PARKED, "Events that persistent subscriptions have parked"),
+    MetricDef {
+        labels: &["outcome"],
+        ..counter_of(ITEMS, MetricUnit::Count, "Events of persistent subscriptions by what became of them")
+    },
+    MetricDef {
+        labels: &["reason"],
+        ..counter_of(PARK_REQUESTS, MetricUnit::Count, "Events that persistent subscriptions parked, by why")
+    },
+    counter_of(REPLAYS, MetricUnit::Count, "Parked events that persistent subscriptions tried again"),
 ];
 
 /// A group was written and synced.
@@ -91,6 +113,68 @@ impl SubscriptionCount {
 impl Drop for SubscriptionCount {
     fn drop(&mut self) {
         gauge!(SUBSCRIPTIONS, "kind" => self.0).decrement(1.0);
+    }
+}
+
+/// How many groups of persistent subscriptions there are.
+pub(crate) fn groups(count: usize) {
+    gauge!(GROUPS).set(count as f64);
+}
+
+/// What one group adds to the numbers of all, as long as it lives.
+#[derive(Debug, Default)]
+pub(crate) struct GroupMetrics {
+    connections: f64,
+    in_flight: f64,
+    parked: f64,
+    counters: Counters,
+}
+
+impl GroupMetrics {
+    /// Shows how the group stands now.
+    pub(crate) fn show<P: Clone>(&mut self, group: &Group<P>, connections: usize) {
+        self.show_gauges(connections as f64, group.in_flight() as f64, group.parked() as f64);
+        let (now, before) = (group.counters(), std::mem::replace(&mut self.counters, group.counters()));
+        for (outcome, now, before) in [
+            ("sent", now.sent, before.sent),
+            ("acknowledged", now.acknowledged, before.acknowledged),
+            ("skipped", now.skipped, before.skipped),
+            ("retried", now.retried, before.retried),
+        ] {
+            if now > before {
+                counter!(ITEMS, "outcome" => outcome).increment(now - before);
+            }
+        }
+        for (reason, now, before) in [
+            ("client_nack", now.parked_by_consumer, before.parked_by_consumer),
+            ("max_retries", now.parked_by_retries, before.parked_by_retries),
+        ] {
+            if now > before {
+                counter!(PARK_REQUESTS, "reason" => reason).increment(now - before);
+            }
+        }
+        if now.replayed > before.replayed {
+            counter!(REPLAYS).increment(now.replayed - before.replayed);
+        }
+    }
+
+    fn show_gauges(&mut self, connections: f64, in_flight: f64, parked: f64) {
+        for (name, now, before) in [
+            (GROUP_CONNECTIONS, connections, &mut self.connections),
+            (IN_FLIGHT, in_flight, &mut self.in_flight),
+            (PARKED, parked, &mut self.parked),
+        ] {
+            if now != *before {
+                gauge!(name).increment(now - *before);
+                *before = now;
+            }
+        }
+    }
+}
+
+impl Drop for GroupMetrics {
+    fn drop(&mut self) {
+        self.show_gauges(0.0, 0.0, 0.0);
     }
 }
 

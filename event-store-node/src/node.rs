@@ -17,10 +17,12 @@ use tonic::transport::Server;
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use crate::persistent::{GroupError, Subscriptions};
 use crate::proto::gossip::gossip_server::GossipServer;
+use crate::proto::persistent_subscriptions::persistent_subscriptions_server::PersistentSubscriptionsServer;
 use crate::proto::server_features::server_features_server::ServerFeaturesServer;
 use crate::proto::streams::streams_server::StreamsServer;
-use crate::rpc::{GossipService, ServerFeaturesService, StreamsService};
+use crate::rpc::{GossipService, PersistentSubscriptionsService, ServerFeaturesService, StreamsService};
 use crate::socket;
 use crate::storage::{Disk, Dropped, FileSystem, Storage, StorageConfig, StorageError};
 
@@ -84,9 +86,21 @@ pub enum NodeError {
         /// What the machine said.
         error: io::Error,
     },
+    /// The groups of the persistent subscriptions cannot be taken up.
+    #[error("the persistent subscriptions cannot be taken up: {0}")]
+    Subscriptions(String),
     /// Opening the log did not come to an end.
     #[error("opening the log was broken off: {0}")]
     Opening(#[from] JoinError),
+}
+
+impl From<GroupError> for NodeError {
+    fn from(error: GroupError) -> Self {
+        match error {
+            GroupError::Storage(error) => Self::Storage(error),
+            other => Self::Subscriptions(other.to_string()),
+        }
+    }
 }
 
 /// A running node. Dropping it stops it without waiting.
@@ -95,6 +109,7 @@ pub struct Node {
     address: SocketAddr,
     dropped: Option<Dropped>,
     storage: Storage,
+    subscriptions: Subscriptions,
     stop: CancellationToken,
     server: JoinHandle<()>,
 }
@@ -124,7 +139,8 @@ impl Node {
         let (storage, dropped) =
             tokio::task::spawn_blocking(move || Storage::open(disk, storage_config)).await??;
         let stop = CancellationToken::new();
-        let routes = routes(&config, address, &storage, &stop);
+        let subscriptions = Subscriptions::open(storage.clone(), stop.clone()).await?;
+        let routes = routes(&config, address, &storage, &subscriptions, &stop);
         let stopped = stop.clone();
         let server = tokio::spawn(async move {
             let served = Server::builder()
@@ -142,7 +158,7 @@ impl Node {
             }
         });
         info!(%address, "the node is serving");
-        Ok(Self { address, dropped, storage, stop, server })
+        Ok(Self { address, dropped, storage, subscriptions, stop, server })
     }
 
     /// The address served on.
@@ -165,6 +181,9 @@ impl Node {
             warn!("calls were still under way when the node stopped");
             self.server.abort();
         }
+        if tokio::time::timeout(SHUTDOWN_GRACE, self.subscriptions.ended()).await.is_err() {
+            warn!("persistent subscriptions were still at work when the node stopped");
+        }
         let storage = self.storage.clone();
         if tokio::task::spawn_blocking(move || storage.close()).await.is_err() {
             warn!("the log was not closed");
@@ -178,8 +197,15 @@ impl Drop for Node {
     }
 }
 
-fn routes(config: &NodeConfig, address: SocketAddr, storage: &Storage, stop: &CancellationToken) -> Routes {
+fn routes(
+    config: &NodeConfig,
+    address: SocketAddr,
+    storage: &Storage,
+    subscriptions: &Subscriptions,
+    stop: &CancellationToken,
+) -> Routes {
     let streams = StreamsService::new(storage.clone(), stop.clone(), config.write_timeout);
+    let persistent = PersistentSubscriptionsService::new(subscriptions.clone(), config.write_timeout);
     let (host, port) = config.advertised.clone().unwrap_or_else(|| {
         let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
         (ip.to_string(), address.port())
@@ -187,6 +213,11 @@ fn routes(config: &NodeConfig, address: SocketAddr, storage: &Storage, stop: &Ca
     let gossip = GossipService::new(Uuid::new_v4(), host, port);
     let router = Routes::new(
         StreamsServer::new(streams)
+            .max_decoding_message_size(MAX_REQUEST_BYTES)
+            .max_encoding_message_size(MAX_RESPONSE_BYTES),
+    )
+    .add_service(
+        PersistentSubscriptionsServer::new(persistent)
             .max_decoding_message_size(MAX_REQUEST_BYTES)
             .max_encoding_message_size(MAX_RESPONSE_BYTES),
     )

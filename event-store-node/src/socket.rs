@@ -17,6 +17,10 @@ use tonic::transport::server::Connected;
 #[derive(Debug)]
 pub(crate) struct QuickAckStream(TcpStream);
 
+/// Where a connection comes from, as far as the machine knows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PeerAddress(pub(crate) Option<SocketAddr>);
+
 /// The connections that a listener accepts, until it is dropped.
 pub(crate) fn accept(listener: TcpListener) -> impl Stream<Item = io::Result<QuickAckStream>> {
     stream::unfold(listener, |listener| async move {
@@ -79,9 +83,9 @@ impl AsyncWrite for QuickAckStream {
 }
 
 impl Connected for QuickAckStream {
-    type ConnectInfo = Option<SocketAddr>;
+    type ConnectInfo = PeerAddress;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        self.0.peer_addr().ok()
+        PeerAddress(self.0.peer_addr().ok())
     }
 }

@@ -17,6 +17,10 @@ pub(crate) mod event_store {
         pub(crate) mod gossip {
             include!("event_store.client.gossip.rs");
         }
+
+        pub(crate) mod persistent_subscriptions {
+            include!("event_store.client.persistent_subscriptions.rs");
+        }
     }
 }
 
@@ -30,4 +34,4 @@ pub(crate) use event_store::client::{
     AllStreamPosition, BadRequest, MaximumAppendSizeExceeded, StreamIdentifier, Timeout, Unknown, Uuid,
     WrongExpectedVersion, uuid, wrong_expected_version,
 };
-pub(crate) use event_store::client::{gossip, server_features, streams};
+pub(crate) use event_store::client::{gossip, persistent_subscriptions, server_features, streams};

@@ -5,6 +5,11 @@ mod batch_answer;
 mod batch_append;
 mod batch_deadline;
 mod gossip;
+mod persistent;
+mod persistent_info;
+mod persistent_read;
+mod persistent_refuse;
+mod persistent_settings;
 mod propose;
 mod read;
 mod read_all;
@@ -23,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 pub(crate) use gossip::GossipService;
+pub(crate) use persistent::PersistentSubscriptionsService;
 pub(crate) use server_features::ServerFeaturesService;
 
 use crate::proto::streams::streams_server::Streams;

@@ -10,9 +10,10 @@ use super::read_stream::{PAGE_BYTES, PAGE_EVENTS};
 use super::respond::{self, Form};
 use super::{blocking, refuse};
 use crate::filter::Filter;
+use crate::persistent::is_hidden_from_all;
 use crate::proto::streams::ReadResp;
 use crate::proto::streams::read_req::options::all_options::AllOption;
-use crate::storage::{Boundary, Direction, Storage};
+use crate::storage::{Boundary, Direction, Record, Storage};
 
 /// A read of everything under way.
 pub(super) struct AllRead {
@@ -57,8 +58,11 @@ impl AllRead {
         let wanted = self.left.min(PAGE_EVENTS) as usize;
         let (messages, scanned) = blocking(move || {
             let mut page = Ok(Vec::new());
-            let visit = |record| {
+            let visit = |record: Record| {
                 let Ok(messages) = &mut page else { return ControlFlow::Break(()) };
+                if is_hidden_from_all(&record.stream) {
+                    return ControlFlow::Continue(());
+                }
                 match filter.as_ref().map_or(Ok(true), |filter| filter.shows(&record)) {
                     Ok(false) => {}
                     Ok(true) => match respond::event(&storage, record, form) {

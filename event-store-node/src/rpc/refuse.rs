@@ -54,7 +54,8 @@ pub(crate) fn storage(failure: &StorageError) -> Status {
     Status::new(Code::DataLoss, failure.to_string())
 }
 
-fn with_trailers(
+/// A status that clients know by the name of its exception and the companions of that.
+pub(super) fn with_trailers(
     mut status: Status,
     exception: &'static str,
     companions: &[(&'static str, String)],

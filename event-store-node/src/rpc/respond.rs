@@ -6,16 +6,14 @@ use bytes::Bytes;
 use contract::LogPosition;
 
 use super::uuids::{self, UuidForm};
+use crate::links;
 use crate::proto::StreamIdentifier;
 use crate::proto::streams::ReadResp;
 use crate::proto::streams::read_resp::read_event::{Position, RecordedEvent};
 use crate::proto::streams::read_resp::{
     CaughtUp, Checkpoint, Content, ReadEvent, StreamNotFound, SubscriptionConfirmation,
 };
-use crate::storage::{Direction, Record, Revision, Storage, StorageError};
-
-const LINK_TYPE: &[u8] = b"$>";
-const LINK_TARGET_BYTES: usize = 1;
+use crate::storage::{Record, Revision, Storage, StorageError};
 
 /// How events are to be sent.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +26,10 @@ pub(super) struct Form {
 /// An event, read for a client. May read the event that it links to.
 pub(super) fn event(storage: &Storage, record: Record, form: Form) -> Result<ReadResp, StorageError> {
     let position = Some(Position::CommitPosition(record.position.0));
-    let target = link_target(&record).filter(|_| form.resolve_links);
+    let target = links::target(&record).filter(|_| form.resolve_links);
     let (event, link) = match target {
         Some((stream, revision)) => {
-            let event = linked(storage, stream, revision)?.map(|event| recorded(event, form.uuids));
+            let event = links::follow(storage, stream, revision)?.map(|event| recorded(event, form.uuids));
             (event, Some(recorded(record, form.uuids)))
         }
         None => (Some(recorded(record, form.uuids)), None),
@@ -39,22 +37,8 @@ pub(super) fn event(storage: &Storage, record: Record, form: Form) -> Result<Rea
     Ok(content(Content::Event(ReadEvent { event, link, position })))
 }
 
-/// Where a link points: `<revision>@<stream>`. A link that says anything else is an event like any other.
-fn link_target(record: &Record) -> Option<(&str, Revision)> {
-    if record.event_type != LINK_TYPE {
-        return None;
-    }
-    let (revision, stream) = std::str::from_utf8(&record.data).ok()?.split_once('@')?;
-    Some((stream, Revision(revision.parse().ok()?)))
-}
-
-fn linked(storage: &Storage, stream: &str, revision: Revision) -> Result<Option<Record>, StorageError> {
-    let page = storage.read_stream(stream, revision, Direction::Forwards, 1, LINK_TARGET_BYTES)?;
-    let record = page.and_then(|page| page.records.into_iter().next());
-    Ok(record.filter(|record| record.revision == revision))
-}
-
-fn recorded(record: Record, form: UuidForm) -> RecordedEvent {
+/// An event as it goes over the wire.
+pub(super) fn recorded(record: Record, form: UuidForm) -> RecordedEvent {
     let content_type = if record.is_json { "application/json" } else { "application/octet-stream" };
     let metadata = HashMap::from([
         ("type".to_owned(), record.type_name().to_owned()),

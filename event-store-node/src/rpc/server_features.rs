@@ -7,11 +7,20 @@ use crate::proto::server_features::{SupportedMethod, SupportedMethods};
 
 /// The version of the protocol's server that answers this way; clients compare it with numbers like 22.6.0.
 const SERVER_VERSION: &str = "24.10.0";
+const PERSISTENT: &str = "event_store.client.persistent_subscriptions.persistentsubscriptions";
 /// Service, method and features, all lower case: clients compare them exactly.
 const METHODS: &[(&str, &str, &[&str])] = &[
     ("event_store.client.streams.streams", "read", &["position", "events"]),
     ("event_store.client.streams.streams", "append", &[]),
     ("event_store.client.streams.streams", "batchappend", &["deadline_duration"]),
+    (PERSISTENT, "create", &["stream", "all"]),
+    (PERSISTENT, "update", &["stream", "all"]),
+    (PERSISTENT, "delete", &["stream", "all"]),
+    (PERSISTENT, "read", &["stream", "all"]),
+    (PERSISTENT, "getinfo", &["stream", "all"]),
+    (PERSISTENT, "replayparked", &["stream", "all"]),
+    (PERSISTENT, "list", &["stream", "all"]),
+    (PERSISTENT, "restartsubsystem", &["stream", "all"]),
     ("event_store.client.gossip.gossip", "read", &[]),
     ("event_store.client.server_features.serverfeatures", "getsupportedmethods", &[]),
 ];

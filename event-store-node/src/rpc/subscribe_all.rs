@@ -15,6 +15,7 @@ use super::subscribe_stream::Phase;
 use super::{blocking, refuse};
 use crate::filter::Filter;
 use crate::metrics::SubscriptionCount;
+use crate::persistent::is_hidden_from_all;
 use crate::proto::streams::ReadResp;
 use crate::proto::streams::read_req::options::all_options::AllOption;
 use crate::storage::{Boundary, Head, Record, Storage};
@@ -136,7 +137,7 @@ impl AllSubscription {
             let mut page = Ok(Vec::new());
             let scanned = storage.scan_forwards(from, PAGE_BYTES as u64, |record| {
                 let Ok(messages) = &mut page else { return ControlFlow::Break(()) };
-                if record.position <= after {
+                if record.position <= after || is_hidden_from_all(&record.stream) {
                     return ControlFlow::Continue(());
                 }
                 match show(&storage, record, filter.as_deref(), checkpoints.as_mut(), form) {

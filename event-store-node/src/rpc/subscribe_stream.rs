@@ -30,6 +30,9 @@ pub(super) struct StreamSubscription {
     stream: String,
     watch: StreamWatch,
     next: Revision,
+    /// Whether the last page was not the end of the stream: only from there on can it be told from memory whether it
+    /// has grown.
+    has_more: bool,
     form: Form,
     phase: Phase,
     _count: SubscriptionCount,
@@ -60,6 +63,7 @@ impl StreamSubscription {
             stop: stop.clone(),
             stream,
             next,
+            has_more: true,
             form,
             phase: Phase::Starting,
             _count: SubscriptionCount::new("stream"),
@@ -74,7 +78,7 @@ impl StreamSubscription {
         }
         loop {
             self.head.borrow_and_update();
-            if self.storage.may_have_grown(&mut self.watch, self.next) {
+            if self.has_more || self.storage.may_have_grown(&mut self.watch, self.next) {
                 let events = self.read().await?;
                 if !events.is_empty() {
                     return Ok(events);
@@ -108,7 +112,11 @@ impl StreamSubscription {
                 let events = page.records.into_iter().map(|record| respond::event(&storage, record, form));
                 Ok(Some((events.collect::<Result<Vec<_>, _>>()?, page.next, page.last)))
             });
-            let Some((events, next, last)) = page.await? else { return Ok(Vec::new()) };
+            let Some((events, next, last)) = page.await? else {
+                self.has_more = false;
+                return Ok(Vec::new());
+            };
+            self.has_more = next.is_some();
             self.next = next.unwrap_or(Revision(self.next.0.max(last.0 + 1)));
             if !events.is_empty() || next.is_none() {
                 return Ok(events);

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-const DEFINITIONS: [&str; 3] = ["streams.proto", "server_features.proto", "gossip.proto"];
+const DEFINITIONS: [&str; 4] = ["streams.proto", "server_features.proto", "gossip.proto", "persistent.proto"];
 
 fn generate(into: &Path) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -2,7 +2,7 @@
 
 #[path = "../../src/proto/mod.rs"]
 #[allow(dead_code, unused_imports, unreachable_pub)]
-mod proto;
+pub(crate) mod proto;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -68,11 +68,11 @@ impl Wire {
     }
 }
 
-fn stream_name(name: &str) -> Option<StreamIdentifier> {
+pub(crate) fn stream_name(name: &str) -> Option<StreamIdentifier> {
     Some(StreamIdentifier { stream_name: Bytes::copy_from_slice(name.as_bytes()) })
 }
 
-fn text_id(id: u128) -> Option<proto::Uuid> {
+pub(crate) fn text_id(id: u128) -> Option<proto::Uuid> {
     Some(proto::Uuid { value: Some(uuid::Value::String(::uuid::Uuid::from_u128(id).to_string())) })
 }
 
@@ -96,7 +96,7 @@ fn message(id: u128, keys: &[&str], bytes: usize) -> append_req::Content {
     })
 }
 
-fn trailers(status: &Status) -> Vec<(String, String)> {
+pub(crate) fn trailers(status: &Status) -> Vec<(String, String)> {
     let text = |value: &tonic::metadata::MetadataValue<tonic::metadata::Ascii>| {
         value.to_str().expect("text").to_owned()
     };
@@ -339,7 +339,6 @@ async fn what_is_not_served_is_unimplemented() {
     for path in [
         "/event_store.client.streams.Streams/Delete",
         "/event_store.client.streams.Streams/Tombstone",
-        "/event_store.client.persistent_subscriptions.PersistentSubscriptions/List",
         "/event_store.client.monitoring.Monitoring/Stats",
     ] {
         assert_eq!(wire.unary(path).await.expect_err("refused").code(), Code::Unimplemented, "{path}");

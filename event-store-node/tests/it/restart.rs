@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use event_store_node::storage::StorageError;
 use event_store_node::{Node, NodeConfig, NodeError};
-use eventstore::{ExpectedRevision, RetryOptions, StreamPosition, SubscribeToAllOptions, SubscriptionEvent};
+use eventstore::{
+    ExpectedRevision, RetryOptions, StreamPosition, SubscribeToAllOptions, SubscribeToStreamOptions,
+    SubscriptionEvent,
+};
 
 use crate::support::{LIMIT, config, event, events, expect, numbers, start, within};
 
@@ -57,6 +60,27 @@ async fn a_subscription_goes_on_over_a_restart_without_a_gap() {
         collect(&mut subscription, &mut revisions).await;
     }
     assert_eq!(revisions, (0..20).collect::<Vec<_>>());
+    node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_to_a_stream_shows_all_of_it_after_a_restart() {
+    let running = start().await;
+    running.client.append_to_stream("a-1", &Default::default(), events(0..1500)).await.expect("written");
+    running.node.shutdown().await;
+    let node = within(Node::start(config(running.dir.path()))).await.expect("the node comes back");
+    let client = crate::support::client(&node);
+    let options = SubscribeToStreamOptions::default().start_from(StreamPosition::Start);
+    let mut subscription = client.subscribe_to_stream("a-1", &options).await;
+    let mut seen = 0;
+    loop {
+        match within(subscription.next_subscription_event()).await.expect("a message") {
+            SubscriptionEvent::EventAppeared(_) => seen += 1,
+            SubscriptionEvent::CaughtUp => break,
+            _ => {}
+        }
+    }
+    assert_eq!(seen, 1500);
     node.shutdown().await;
 }
 
