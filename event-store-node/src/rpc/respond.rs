@@ -49,7 +49,10 @@ fn link_target(record: &Record) -> Option<(&str, Revision)> {
 }
 
 fn linked(storage: &Storage, stream: &str, revision: Revision) -> Result<Option<Record>, StorageError> {
-    let page = storage.read_stream(stream, revision, Direction::Forwards, 1, LINK_TARGET_BYTES)?;
+    let page = match storage.read_stream(stream, revision, Direction::Forwards, 1, LINK_TARGET_BYTES) {
+        Err(StorageError::StreamDeleted { .. }) => None,
+        page => page?,
+    };
     let record = page.and_then(|page| page.records.into_iter().next());
     Ok(record.filter(|record| record.revision == revision))
 }

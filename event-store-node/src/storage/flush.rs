@@ -98,6 +98,12 @@ impl Flusher {
         Ok(())
     }
 
+    /// Ends without flushing what is left; nothing is written after that.
+    pub(crate) fn give_up(self) {
+        drop(self.jobs);
+        let _ = self.thread.join();
+    }
+
     /// Flushes what is left, so that the next opening finds nothing to do.
     pub(crate) fn finish(self, tail: &RwLock<Tail>) {
         let Self { index, jobs, thread, .. } = self;

@@ -12,7 +12,7 @@ use redb::{
 use uuid::Uuid;
 
 use super::disk::{Disk, DiskFile};
-use super::record::{put_varint, take_varint};
+use super::record::{TOMBSTONE_REVISION, put_varint, take_varint};
 use super::tail::{Generation, StreamTail};
 use super::{StorageError, StreamKey};
 
@@ -21,11 +21,13 @@ const CACHE_BYTES: usize = 32 * 1024 * 1024;
 /// Positions in one row: few enough to decode at every look-up, enough to make a row's key cheap.
 const CHUNK_EVENTS: usize = 128;
 const KEY_BYTES: usize = 24;
+/// The greatest revision that an event could have.
+const LAST_REVISION: u64 = TOMBSTONE_REVISION - 1;
 /// The layout of the tables; another one is built again.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// (stream key, first revision), big-endian, to the positions from there on: varints, each but the first the distance
-/// from the one before.
+/// from the one before. A stream's tombstone is a row of its own, at its own revision.
 const CHUNKS: TableDefinition<&[u8; KEY_BYTES], &[u8]> = TableDefinition::new("chunks");
 /// Base of a sealed segment to where its last record ends.
 const SEGMENT_ENDS: TableDefinition<u64, u64> = TableDefinition::new("segment_ends");
@@ -135,6 +137,10 @@ impl Index {
             for (key, stream) in streams {
                 add_stream(&mut chunks, *key, stream)?;
             }
+            for (key, position) in &generation.tombstones {
+                let row = row_key(*key, TOMBSTONE_REVISION);
+                chunks.insert(&row, encode_chunk(&[*position]).as_slice()).map_err(failed)?;
+            }
             let mut ends = write.open_table(SEGMENT_ENDS).map_err(failed)?;
             for (base, end) in &generation.sealed {
                 ends.insert(base, end).map_err(failed)?;
@@ -149,12 +155,24 @@ impl Index {
     pub(crate) fn last_revision(&self, key: StreamKey) -> Result<Option<u64>, StorageError> {
         let read = self.database.begin_read().map_err(failed)?;
         let chunks = read.open_table(CHUNKS).map_err(failed)?;
-        Ok(last_chunk(&chunks, key, u64::MAX)?.map(|(first, positions)| first + positions.len() as u64 - 1))
+        Ok(last_chunk(&chunks, key, LAST_REVISION)?
+            .map(|(first, positions)| first + positions.len() as u64 - 1))
+    }
+
+    /// Where the tombstone of a stream lies, as far as the index reaches.
+    pub(crate) fn tombstone(&self, key: StreamKey) -> Result<Option<u64>, StorageError> {
+        let read = self.database.begin_read().map_err(failed)?;
+        let chunks = read.open_table(CHUNKS).map_err(failed)?;
+        let Some(row) = chunks.get(&row_key(key, TOMBSTONE_REVISION)).map_err(failed)? else {
+            return Ok(None);
+        };
+        Ok(decode_chunk(row.value())?.first().copied())
     }
 
     /// Positions of the revisions from `from` up to but without `until`, as far as the index reaches.
     pub(crate) fn positions(&self, key: StreamKey, from: u64, until: u64) -> Result<Vec<u64>, StorageError> {
         let mut found = Vec::new();
+        let until = until.min(TOMBSTONE_REVISION);
         if from >= until {
             return Ok(found);
         }
@@ -181,7 +199,7 @@ fn add_stream(
     key: StreamKey,
     stream: &StreamTail,
 ) -> Result<(), StorageError> {
-    let last = last_chunk(chunks, key, u64::MAX)?;
+    let last = last_chunk(chunks, key, LAST_REVISION)?;
     let indexed = last.as_ref().map_or(0, |(first, positions)| first + positions.len() as u64);
     if indexed != stream.first {
         return Err(StorageError::Index(format!("revision {} follows {indexed} events", stream.first)));
@@ -323,6 +341,22 @@ mod tests {
             prop_assert_eq!(index.last_revision(StreamKey(7)).expect("read"), None);
             prop_assert_eq!(index.checkpoint().expect("read").position, all[all.len() - 1] + 2);
         }
+    }
+
+    #[test]
+    fn a_tombstone_stands_beside_the_events_and_does_not_count_as_one() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (index, _) = Index::open(&FileSystem, &dir.path().join("index"), Uuid::nil()).expect("an index");
+        index.flush(&generation(0, &[4096, 5000])).expect("flushed");
+        assert_eq!(index.tombstone(KEY).expect("read"), None);
+        let mut ended = Generation::default();
+        ended.push(KEY, 2, 6000);
+        ended.push(KEY, TOMBSTONE_REVISION, 7000);
+        index.flush(&ended).expect("flushed");
+        assert_eq!(index.tombstone(KEY).expect("read"), Some(7000));
+        assert_eq!(index.tombstone(StreamKey(KEY.0 + 1)).expect("read"), None);
+        assert_eq!(index.last_revision(KEY).expect("read"), Some(2));
+        assert_eq!(index.positions(KEY, 0, u64::MAX).expect("read"), [4096, 5000, 6000]);
     }
 
     #[test]

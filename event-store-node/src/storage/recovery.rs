@@ -5,6 +5,7 @@
 //! *later* write is damage, and anything else after the last whole append is an interrupted write, never acknowledged.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
@@ -16,11 +17,12 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::append::{AppendRequest, Expected, ProposedEvent, StreamName};
+use super::append::{ProposedEvent, StreamName};
 use super::disk::Disk;
 use super::flush::Flusher;
-use super::group::first_records;
+use super::group::{GroupEvents, first_records};
 use super::index::Index;
+use super::known::KnownStreams;
 use super::log::{Log, LogReader};
 use super::prepare::NextSegment;
 use super::recent::RecentIds;
@@ -138,6 +140,7 @@ fn assemble(
         at: log_end,
         next,
         recent: RecentIds::default(),
+        known: KnownStreams::default(),
         flusher,
         head,
         failed: None,
@@ -189,7 +192,7 @@ fn begin_log(
         metadata: Bytes::new(),
         data: Bytes::from_static(b"{}"),
     };
-    let request = AppendRequest { stream, expected: Expected::NoStream, events: vec![event] };
-    segment::create(disk, log_dir, store, segment, &first_records(segment.first(), key, &request))?;
+    let events = GroupEvents { key, stream: Cow::Owned(stream), first: 0, events: Cow::Owned(vec![event]) };
+    segment::create(disk, log_dir, store, segment, &first_records(segment.first(), events))?;
     Ok(segment)
 }

@@ -3,11 +3,13 @@
 
 mod append;
 mod batch_append;
+mod delete;
 mod discover;
 mod disk;
 mod durable;
 mod generated;
 mod kill;
+mod metadata;
 mod pages;
 mod quick_ack;
 mod raw;
