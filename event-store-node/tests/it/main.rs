@@ -1,6 +1,7 @@
 //! The node through the official client and over the wire, and its storage through its own door.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by failing")]
 
+mod against_model;
 mod append;
 mod batch_append;
 mod delete;
@@ -10,6 +11,7 @@ mod durable;
 mod generated;
 mod kill;
 mod metadata;
+mod model;
 mod pages;
 mod quick_ack;
 mod raw;
