@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{
-    Database, ReadableDatabase, ReadableTable, StorageBackend, Table, TableDefinition, WriteTransaction,
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, Table, TableDefinition,
+    WriteTransaction,
 };
 use uuid::Uuid;
 
@@ -40,7 +41,8 @@ const CHECKPOINT_KEY: &str = "checkpoint";
 /// The index on disk.
 #[derive(Debug)]
 pub(crate) struct Index {
-    database: Database,
+    /// `None` once it is closed.
+    database: RwLock<Option<Database>>,
 }
 
 /// Everything before this position is in the index, with the ends of the sealed segments up to there.
@@ -77,11 +79,11 @@ impl Index {
             .set_cache_size(CACHE_BYTES)
             .create_with_backend(IndexFile(file))
             .map_err(failed)?;
-        Ok(Self { database })
+        Ok(Self { database: RwLock::new(Some(database)) })
     }
 
     fn check(&self, store: Uuid) -> Result<(), StorageError> {
-        let read = self.database.begin_read().map_err(failed)?;
+        let read = self.read()?;
         let state = read.open_table(STATE).map_err(failed)?;
         let (high, low) = store.as_u64_pair();
         for (key, expected) in [(VERSION_KEY, VERSION), (STORE_HIGH_KEY, high), (STORE_LOW_KEY, low)] {
@@ -109,14 +111,26 @@ impl Index {
 
     /// A transaction after which the next opening needs no repair, whatever ends the process.
     fn begin(&self) -> Result<WriteTransaction, StorageError> {
-        let mut write = self.database.begin_write().map_err(failed)?;
+        let open = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let mut write = open.as_ref().ok_or_else(closed)?.begin_write().map_err(failed)?;
         write.set_quick_repair(true);
         Ok(write)
     }
 
+    fn read(&self) -> Result<ReadTransaction, StorageError> {
+        let open = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        open.as_ref().ok_or_else(closed)?.begin_read().map_err(failed)
+    }
+
+    /// Lets go of the file, to which closing a database writes: who still holds the index must not do that once
+    /// somebody else may have opened the file.
+    pub(crate) fn close(&self) {
+        self.database.write().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
     /// How far the index reaches.
     pub(crate) fn checkpoint(&self) -> Result<Checkpoint, StorageError> {
-        let read = self.database.begin_read().map_err(failed)?;
+        let read = self.read()?;
         let state = read.open_table(STATE).map_err(failed)?;
         let position = state.get(CHECKPOINT_KEY).map_err(failed)?.map_or(0, |value| value.value());
         let mut segment_ends = BTreeMap::new();
@@ -153,7 +167,7 @@ impl Index {
 
     /// The last revision of a stream, as far as the index reaches.
     pub(crate) fn last_revision(&self, key: StreamKey) -> Result<Option<u64>, StorageError> {
-        let read = self.database.begin_read().map_err(failed)?;
+        let read = self.read()?;
         let chunks = read.open_table(CHUNKS).map_err(failed)?;
         Ok(last_chunk(&chunks, key, LAST_REVISION)?
             .map(|(first, positions)| first + positions.len() as u64 - 1))
@@ -161,7 +175,7 @@ impl Index {
 
     /// Where the tombstone of a stream lies, as far as the index reaches.
     pub(crate) fn tombstone(&self, key: StreamKey) -> Result<Option<u64>, StorageError> {
-        let read = self.database.begin_read().map_err(failed)?;
+        let read = self.read()?;
         let chunks = read.open_table(CHUNKS).map_err(failed)?;
         let Some(row) = chunks.get(&row_key(key, TOMBSTONE_REVISION)).map_err(failed)? else {
             return Ok(None);
@@ -176,7 +190,7 @@ impl Index {
         if from >= until {
             return Ok(found);
         }
-        let read = self.database.begin_read().map_err(failed)?;
+        let read = self.read()?;
         let chunks = read.open_table(CHUNKS).map_err(failed)?;
         let Some((first, _)) = last_chunk(&chunks, key, from)? else { return Ok(found) };
         for row in
@@ -264,6 +278,10 @@ fn decode_chunk(mut bytes: &[u8]) -> Result<Vec<u64>, StorageError> {
         positions.push(position);
     }
     if positions.is_empty() { Err(damaged()) } else { Ok(positions) }
+}
+
+fn closed() -> StorageError {
+    StorageError::Index("it is closed".to_owned())
 }
 
 fn failed(error: impl Into<redb::Error>) -> StorageError {

@@ -62,6 +62,7 @@ struct Marker {
 pub(crate) fn open(
     disk: Arc<dyn Disk>,
     config: &StorageConfig,
+    flush_events: usize,
 ) -> Result<(Writer, watch::Receiver<Head>, Option<Dropped>), StorageError> {
     let dir = &config.data_dir;
     disk.create_dir(dir).map_err(|error| StorageError::io("create", dir, error))?;
@@ -87,8 +88,8 @@ pub(crate) fn open(
         segment.end = checkpoint.segment_ends.get(&segment.base).copied();
     }
     let log = Log::new(Arc::clone(&disk), log_dir, store, segments);
-    let replayed = replay::replay(&log, &index, checkpoint.position)?;
-    assemble(config, log, index, replayed, lock)
+    let replayed = replay::replay(&log, &index, checkpoint.position, flush_events)?;
+    assemble(config, log, index, replayed, flush_events, lock)
 }
 
 /// Takes the lock of a directory that is ours or empty, and leaves any other one untouched.
@@ -117,6 +118,7 @@ fn assemble(
     log: Log,
     index: Index,
     replayed: Replayed,
+    flush_events: usize,
     lock: Box<dyn Any + Send + Sync>,
 ) -> Result<(Writer, watch::Receiver<Head>, Option<Dropped>), StorageError> {
     let Replayed { log_end, tail, active, prepared, dropped, flushed_end } = replayed;
@@ -128,7 +130,7 @@ fn assemble(
     let last = LogReader::new(&log, SEGMENT_HEADER_BYTES).previous(log_end)?;
     let last = last.map_or(LogPosition::START, |record| record.position);
     let (index, tail) = (Arc::new(index), Arc::new(RwLock::new(tail)));
-    let flusher = Flusher::start(Arc::clone(&index), Arc::clone(&tail), flushed_end)?;
+    let flusher = Flusher::start(Arc::clone(&index), Arc::clone(&tail), flushed_end, flush_events)?;
     metrics::head(last.0);
     metrics::writer_failed(false);
     let (head, head_receiver) = watch::channel(Head { end: Boundary(log_end), last });

@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use super::append::{AppendOutcome, AppendRequest, DeleteRequest};
 use super::disk::Disk;
 use super::error::{AppendError, StorageError};
+use super::flush;
 use super::plan::Change;
 use super::record;
 use super::recovery::{self, Dropped};
@@ -107,9 +108,21 @@ impl Storage {
     /// # Errors
     /// When the directory is in use or foreign, when the log is damaged, or when the machine refuses.
     pub fn open(disk: Arc<dyn Disk>, config: StorageConfig) -> Result<(Self, Option<Dropped>), StorageError> {
+        Self::open_flushing_each(disk, config, flush::FLUSH_EVENTS)
+    }
+
+    /// The same with another number of events after which the index is flushed, for tests of what happens meanwhile.
+    ///
+    /// # Errors
+    /// As [`Storage::open`].
+    pub fn open_flushing_each(
+        disk: Arc<dyn Disk>,
+        config: StorageConfig,
+        flush_events: usize,
+    ) -> Result<(Self, Option<Dropped>), StorageError> {
         config.check()?;
         let (queue, jobs) = mpsc::channel(MAX_QUEUED_APPENDS);
-        let (writer, head, dropped) = recovery::open(disk, &config)?;
+        let (writer, head, dropped) = recovery::open(disk, &config, flush_events.max(1))?;
         let shared = writer.shared.clone();
         let thread = std::thread::Builder::new()
             .name("log-writer".to_owned())
@@ -180,7 +193,8 @@ impl Storage {
         self.0.config.max_append_bytes
     }
 
-    /// Answers what is queued, flushes the index, and frees the data directory. Blocks until that is done.
+    /// Answers what is queued, flushes the index, and frees the data directory. Blocks until that is done; no stream
+    /// can be read after that.
     pub fn close(&self) {
         let thread = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return };

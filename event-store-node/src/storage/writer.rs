@@ -114,6 +114,7 @@ impl Writer {
         } else {
             flusher.give_up();
         }
+        shared.index.close();
         drop(lock);
     }
 

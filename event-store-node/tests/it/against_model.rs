@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use event_store_node::storage::{
-    AppendOutcome, AppendRequest, Boundary, DeleteRequest, Deletion, Direction, Disk, Expected,
+    AppendError, AppendOutcome, AppendRequest, Boundary, DeleteRequest, Deletion, Direction, Disk, Expected,
     ProposedEvent, Record, Revision, Storage, StorageConfig, StorageError, StreamName,
 };
 use futures::future::{BoxFuture, FutureExt, join_all};
@@ -145,7 +145,10 @@ impl Pair {
     }
 
     /// What the model answers to a change, and the change on its way.
-    pub fn begin(&mut self, change: &Change) -> (Answer, BoxFuture<'static, AppendOutcome>) {
+    pub fn begin(
+        &mut self,
+        change: &Change,
+    ) -> (Answer, BoxFuture<'static, Result<AppendOutcome, AppendError>>) {
         let storage = self.storage.clone();
         let (name, expected, kind, is_json, events) = match change {
             Change::Delete { stream, expected, tombstone } => {
@@ -154,7 +157,7 @@ impl Pair {
                 let answer = self.model.delete(STREAMS[*stream], expected, deletion);
                 let name = StreamName::new(STREAMS[*stream]).expect("a name");
                 let request = DeleteRequest::new(name, expected, deletion).expect("no metadata stream");
-                return (answer, async move { storage.delete(request).await.expect("written") }.boxed());
+                return (answer, async move { storage.delete(request).await }.boxed());
             }
             Change::Append { stream, expected, ids, bytes } => {
                 let event = |id: &u8| (Uuid::from_u128(u128::from(*id) + 1), vec![*id; *bytes]);
@@ -191,7 +194,7 @@ impl Pair {
         });
         let stream = StreamName::new(name).expect("a name");
         let request = AppendRequest { stream, expected, events: events.collect() };
-        (answer, async move { storage.append(request).await.expect("written") }.boxed())
+        (answer, async move { storage.append(request).await }.boxed())
     }
 
     fn expected(&self, stream: &str, expectation: Expectation) -> Expected {
@@ -336,7 +339,10 @@ fn run(steps: &[Step]) {
                     futures::join!(outcomes, release).0
                 });
                 pair.catch_up();
-                answers.iter().zip(outcomes).for_each(|(answer, outcome)| pair.compare(answer, outcome));
+                answers
+                    .iter()
+                    .zip(outcomes)
+                    .for_each(|(answer, outcome)| pair.compare(answer, outcome.expect("written")));
             }
             Step::Restart { without_index } => {
                 pair.storage.close();

@@ -4,11 +4,13 @@
 mod against_model;
 mod append;
 mod batch_append;
+mod crash;
 mod delete;
 mod discover;
 mod disk;
 mod durable;
 mod generated;
+mod journal;
 mod kill;
 mod metadata;
 mod model;
