@@ -12,6 +12,7 @@ mod durable;
 mod generated;
 mod journal;
 mod kill;
+mod linearizable;
 mod metadata;
 mod model;
 mod pages;
