@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{
-    Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, Table, TableDefinition,
-    WriteTransaction,
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, Table,
+    TableDefinition, WriteTransaction,
 };
 use uuid::Uuid;
 
@@ -61,7 +62,7 @@ impl Index {
         store: Uuid,
     ) -> Result<(Self, Option<String>), StorageError> {
         let reason = match disk.open(path) {
-            Ok(file) => match Self::over(file).and_then(|index| index.check(store).map(|()| index)) {
+            Ok(file) => match guarded(|| Self::over(file).and_then(|index| index.checked(store))) {
                 Ok(index) => return Ok((index, None)),
                 Err(reason) => Some(reason.to_string()),
             },
@@ -80,6 +81,13 @@ impl Index {
             .create_with_backend(IndexFile(file))
             .map_err(failed)?;
         Ok(Self { database: RwLock::new(Some(database)) })
+    }
+
+    /// Itself, if it is of this version and log and says how far it reaches.
+    fn checked(self, store: Uuid) -> Result<Self, StorageError> {
+        self.check(store)?;
+        self.read_checkpoint()?;
+        Ok(self)
     }
 
     fn check(&self, store: Uuid) -> Result<(), StorageError> {
@@ -125,11 +133,20 @@ impl Index {
     /// Lets go of the file, to which closing a database writes: who still holds the index must not do that once
     /// somebody else may have opened the file.
     pub(crate) fn close(&self) {
-        self.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        // What a damaged one could not write is found out at the next opening.
+        let _ = guarded(|| {
+            drop(database);
+            Ok(())
+        });
     }
 
     /// How far the index reaches.
     pub(crate) fn checkpoint(&self) -> Result<Checkpoint, StorageError> {
+        guarded(|| self.read_checkpoint())
+    }
+
+    fn read_checkpoint(&self) -> Result<Checkpoint, StorageError> {
         let read = self.read()?;
         let state = read.open_table(STATE).map_err(failed)?;
         let position = state.get(CHECKPOINT_KEY).map_err(failed)?.map_or(0, |value| value.value());
@@ -143,6 +160,10 @@ impl Index {
 
     /// Adds a generation in one transaction.
     pub(crate) fn flush(&self, generation: &Generation) -> Result<(), StorageError> {
+        guarded(|| self.add(generation))
+    }
+
+    fn add(&self, generation: &Generation) -> Result<(), StorageError> {
         let write = self.begin()?;
         {
             let mut chunks = write.open_table(CHUNKS).map_err(failed)?;
@@ -167,45 +188,63 @@ impl Index {
 
     /// The last revision of a stream, as far as the index reaches.
     pub(crate) fn last_revision(&self, key: StreamKey) -> Result<Option<u64>, StorageError> {
-        let read = self.read()?;
-        let chunks = read.open_table(CHUNKS).map_err(failed)?;
-        Ok(last_chunk(&chunks, key, LAST_REVISION)?
-            .map(|(first, positions)| first + positions.len() as u64 - 1))
+        self.look_up(|chunks| {
+            let last = last_chunk(chunks, key, LAST_REVISION)?;
+            Ok(last.map(|(first, positions)| first + positions.len() as u64 - 1))
+        })
     }
 
     /// Where the tombstone of a stream lies, as far as the index reaches.
     pub(crate) fn tombstone(&self, key: StreamKey) -> Result<Option<u64>, StorageError> {
-        let read = self.read()?;
-        let chunks = read.open_table(CHUNKS).map_err(failed)?;
-        let Some(row) = chunks.get(&row_key(key, TOMBSTONE_REVISION)).map_err(failed)? else {
-            return Ok(None);
-        };
-        Ok(decode_chunk(row.value())?.first().copied())
+        self.look_up(|chunks| {
+            let row = chunks.get(&row_key(key, TOMBSTONE_REVISION)).map_err(failed)?;
+            let positions = row.map(|row| decode_chunk(row.value())).transpose()?;
+            Ok(positions.and_then(|positions| positions.first().copied()))
+        })
     }
 
     /// Positions of the revisions from `from` up to but without `until`, as far as the index reaches.
     pub(crate) fn positions(&self, key: StreamKey, from: u64, until: u64) -> Result<Vec<u64>, StorageError> {
-        let mut found = Vec::new();
         let until = until.min(TOMBSTONE_REVISION);
         if from >= until {
-            return Ok(found);
+            return Ok(Vec::new());
         }
-        let read = self.read()?;
-        let chunks = read.open_table(CHUNKS).map_err(failed)?;
-        let Some((first, _)) = last_chunk(&chunks, key, from)? else { return Ok(found) };
-        for row in
-            chunks.range::<&[u8; KEY_BYTES]>(&row_key(key, first)..&row_key(key, until)).map_err(failed)?
-        {
-            let (row, value) = row.map_err(failed)?;
-            let first = revision_of(row.value());
-            for (position, revision) in decode_chunk(value.value())?.into_iter().zip(first..until) {
-                if revision >= from {
-                    found.push(position);
+        self.look_up(|chunks| {
+            let mut found = Vec::new();
+            let Some((first, _)) = last_chunk(chunks, key, from)? else { return Ok(found) };
+            let rows = row_key(key, first)..row_key(key, until);
+            for row in chunks.range::<&[u8; KEY_BYTES]>(&rows.start..&rows.end).map_err(failed)? {
+                let (row, value) = row.map_err(failed)?;
+                let first = revision_of(row.value());
+                for (position, revision) in decode_chunk(value.value())?.into_iter().zip(first..until) {
+                    if revision >= from {
+                        found.push(position);
+                    }
                 }
             }
-        }
-        Ok(found)
+            Ok(found)
+        })
     }
+
+    fn look_up<T>(
+        &self,
+        look: impl FnOnce(&ReadOnlyTable<&'static [u8; KEY_BYTES], &'static [u8]>) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        guarded(|| look(&self.read()?.open_table(CHUNKS).map_err(failed)?))
+    }
+}
+
+impl Drop for Index {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The database panics over pages that make no sense, which a damaged file may hold; nothing worse comes of that than
+/// an index that does not answer, or at opening one that is built again.
+fn guarded<T>(work: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StorageError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(StorageError::Index("its file is damaged".to_owned())))
 }
 
 fn add_stream(

@@ -30,7 +30,7 @@ struct Run {
     was_refused: bool,
 }
 
-fn bursts(seed: u64, count: usize) -> Vec<Vec<Change>> {
+pub fn bursts(seed: u64, count: usize) -> Vec<Vec<Change>> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);

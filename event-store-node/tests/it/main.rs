@@ -9,6 +9,7 @@ mod delete;
 mod discover;
 mod disk;
 mod durable;
+mod fuzz;
 mod generated;
 mod journal;
 mod kill;

@@ -2,7 +2,7 @@
 
 #[path = "../../src/proto/mod.rs"]
 #[allow(dead_code, unused_imports, unreachable_pub)]
-mod proto;
+pub mod proto;
 
 use std::collections::HashMap;
 use std::time::Duration;
