@@ -109,8 +109,10 @@ pub(crate) fn append(error: &AppendError) -> Status {
 
 /// A read that the storage did not answer.
 pub(crate) fn storage(failure: &StorageError) -> Status {
-    if let StorageError::StreamDeleted { stream } = failure {
-        return stream_deleted(stream);
+    match failure {
+        StorageError::StreamDeleted { stream } => return stream_deleted(stream),
+        StorageError::Closed => return stopping(),
+        _ => {}
     }
     error!(error = %failure, "a read failed");
     Status::new(Code::DataLoss, failure.to_string())

@@ -71,6 +71,9 @@ pub enum StorageError {
         /// Its name.
         stream: String,
     },
+    /// The log was closed meanwhile.
+    #[error("the log is closed")]
+    Closed,
     /// The index does not answer.
     #[error("the index of the log: {0}")]
     Index(String),

@@ -120,14 +120,14 @@ impl Index {
     /// A transaction after which the next opening needs no repair, whatever ends the process.
     fn begin(&self) -> Result<WriteTransaction, StorageError> {
         let open = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let mut write = open.as_ref().ok_or_else(closed)?.begin_write().map_err(failed)?;
+        let mut write = open.as_ref().ok_or(StorageError::Closed)?.begin_write().map_err(failed)?;
         write.set_quick_repair(true);
         Ok(write)
     }
 
     fn read(&self) -> Result<ReadTransaction, StorageError> {
         let open = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        open.as_ref().ok_or_else(closed)?.begin_read().map_err(failed)
+        open.as_ref().ok_or(StorageError::Closed)?.begin_read().map_err(failed)
     }
 
     /// Lets go of the file, to which closing a database writes: who still holds the index must not do that once
@@ -317,10 +317,6 @@ fn decode_chunk(mut bytes: &[u8]) -> Result<Vec<u64>, StorageError> {
         positions.push(position);
     }
     if positions.is_empty() { Err(damaged()) } else { Ok(positions) }
-}
-
-fn closed() -> StorageError {
-    StorageError::Index("it is closed".to_owned())
 }
 
 fn failed(error: impl Into<redb::Error>) -> StorageError {

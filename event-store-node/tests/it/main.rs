@@ -19,6 +19,7 @@ mod model;
 mod pages;
 mod quick_ack;
 mod raw;
+mod raw_delete;
 mod read;
 mod reopen;
 mod restart;

@@ -21,21 +21,21 @@ use proto::streams::read_req::options as read;
 use proto::streams::read_resp::Content;
 use proto::streams::{
     AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq, ReadResp,
-    TombstoneReq, TombstoneResp, append_req, append_resp, delete_req, delete_resp, read_req, tombstone_req,
+    TombstoneReq, TombstoneResp, append_req, append_resp, delete_req, read_req, tombstone_req,
 };
-use proto::{StreamDeleted, StreamIdentifier, WrongExpectedVersion, uuid, wrong_expected_version};
+use proto::{StreamIdentifier, WrongExpectedVersion, uuid, wrong_expected_version};
 
 const STREAMS: &str = "/event_store.client.streams.Streams";
 
-struct Wire(tonic::client::Grpc<Channel>);
+pub struct Wire(tonic::client::Grpc<Channel>);
 
 impl Wire {
-    async fn to(node: &event_store_node::Node) -> Self {
+    pub async fn to(node: &event_store_node::Node) -> Self {
         let channel = Channel::from_shared(format!("http://{}", node.address())).expect("an address");
         Self(tonic::client::Grpc::new(channel.connect().await.expect("a connection")))
     }
 
-    async fn append(&mut self, messages: Vec<append_req::Content>) -> Result<AppendResp, Status> {
+    pub async fn append(&mut self, messages: Vec<append_req::Content>) -> Result<AppendResp, Status> {
         let messages = messages.into_iter().map(|content| AppendReq { content: Some(content) });
         self.0.ready().await.expect("a connection");
         let path = format!("{STREAMS}/Append").parse().expect("a path");
@@ -43,7 +43,7 @@ impl Wire {
         self.0.client_streaming(request, path, ProstCodec::default()).await.map(tonic::Response::into_inner)
     }
 
-    async fn batch(&mut self, messages: Vec<BatchAppendReq>, stay: Duration) -> Vec<BatchAppendResp> {
+    pub async fn batch(&mut self, messages: Vec<BatchAppendReq>, stay: Duration) -> Vec<BatchAppendResp> {
         self.0.ready().await.expect("a connection");
         let path = format!("{STREAMS}/BatchAppend").parse().expect("a path");
         let linger = stream::once(tokio::time::sleep(stay)).filter_map(|()| async { None });
@@ -53,11 +53,11 @@ impl Wire {
         within(answers.try_collect()).await.expect("answers")
     }
 
-    async fn delete(&mut self, options: delete_req::Options) -> Result<DeleteResp, Status> {
+    pub async fn delete(&mut self, options: delete_req::Options) -> Result<DeleteResp, Status> {
         self.unary_of("Delete", DeleteReq { options: Some(options) }).await
     }
 
-    async fn tombstone(&mut self, options: tombstone_req::Options) -> Result<TombstoneResp, Status> {
+    pub async fn tombstone(&mut self, options: tombstone_req::Options) -> Result<TombstoneResp, Status> {
         self.unary_of("Tombstone", TombstoneReq { options: Some(options) }).await
     }
 
@@ -74,7 +74,7 @@ impl Wire {
             .map(tonic::Response::into_inner)
     }
 
-    async fn read(&mut self, options: read_req::Options) -> Result<Vec<Content>, Status> {
+    pub async fn read(&mut self, options: read_req::Options) -> Result<Vec<Content>, Status> {
         self.0.ready().await.expect("a connection");
         let path = format!("{STREAMS}/Read").parse().expect("a path");
         let request = Request::new(ReadReq { options: Some(options) });
@@ -89,7 +89,7 @@ impl Wire {
     }
 }
 
-fn stream_name(name: &str) -> Option<StreamIdentifier> {
+pub fn stream_name(name: &str) -> Option<StreamIdentifier> {
     Some(StreamIdentifier { stream_name: Bytes::copy_from_slice(name.as_bytes()) })
 }
 
@@ -97,7 +97,7 @@ fn text_id(id: u128) -> Option<proto::Uuid> {
     Some(proto::Uuid { value: Some(uuid::Value::String(::uuid::Uuid::from_u128(id).to_string())) })
 }
 
-fn options(stream: &str) -> append_req::Content {
+pub fn options(stream: &str) -> append_req::Content {
     append_req::Content::Options(append_req::Options {
         stream_identifier: stream_name(stream),
         expected_stream_revision: Some(append_req::options::ExpectedStreamRevision::NoStream(())),
@@ -108,7 +108,7 @@ fn properties(keys: &[&str]) -> HashMap<String, String> {
     keys.iter().map(|key| ((*key).to_owned(), "application/json".to_owned())).collect()
 }
 
-fn message(id: u128, keys: &[&str], bytes: usize) -> append_req::Content {
+pub fn message(id: u128, keys: &[&str], bytes: usize) -> append_req::Content {
     append_req::Content::ProposedMessage(append_req::ProposedMessage {
         id: text_id(id),
         metadata: properties(keys),
@@ -117,7 +117,7 @@ fn message(id: u128, keys: &[&str], bytes: usize) -> append_req::Content {
     })
 }
 
-fn trailers(status: &Status) -> Vec<(String, String)> {
+pub fn trailers(status: &Status) -> Vec<(String, String)> {
     let text = |value: &tonic::metadata::MetadataValue<tonic::metadata::Ascii>| {
         value.to_str().expect("text").to_owned()
     };
@@ -168,96 +168,6 @@ async fn refused_appends_carry_the_trailers_that_clients_look_at() {
     running.node.shutdown().await;
 }
 
-fn deletion(stream: &str, expected: delete_req::options::ExpectedStreamRevision) -> delete_req::Options {
-    delete_req::Options { stream_identifier: stream_name(stream), expected_stream_revision: Some(expected) }
-}
-
-fn end(stream: &str) -> tombstone_req::Options {
-    let any = tombstone_req::options::ExpectedStreamRevision::Any(());
-    tombstone_req::Options { stream_identifier: stream_name(stream), expected_stream_revision: Some(any) }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn refused_deletions_carry_the_trailers_and_the_words_that_clients_look_at() {
-    use delete_req::options::ExpectedStreamRevision::{Any, NoStream, Revision, StreamExists};
-    let running = start().await;
-    let mut wire = Wire::to(&running.node).await;
-    running.client.append_to_stream("a-1", &Default::default(), events(0..3)).await.expect("written");
-    let cases = [
-        ("a-1", NoStream(()), "-1", "2"),
-        ("a-1", Revision(1), "1", "2"),
-        ("ü-1", Any(()), "-2", "-1"),
-        ("a-2", StreamExists(()), "-4", "-1"),
-    ];
-    for (stream, expected, number, actual) in cases {
-        let refused = wire.delete(deletion(stream, expected)).await.expect_err("refused");
-        assert_eq!(refused.code(), Code::FailedPrecondition);
-        let message = format!(
-            "Delete rejected: WrongExpectedVersion. Stream: {stream}, Expected version: {number}, Actual version: {actual}"
-        );
-        assert_eq!(refused.message(), message);
-        let name = stream.replace('ü', "%C3%BC");
-        let expected = [
-            ("actual-version", actual),
-            ("exception", "wrong-expected-version"),
-            ("expected-version", number),
-            ("stream-name", name.as_str()),
-        ];
-        assert_eq!(trailers(&refused), expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
-    }
-    let deleted = wire.delete(deletion("a-1", Revision(2))).await.expect("deleted");
-    let Some(delete_resp::PositionOption::Position(position)) = deleted.position_option else {
-        panic!("{deleted:?}")
-    };
-    assert!(position.commit_position > 0 && position.commit_position == position.prepare_position);
-    wire.tombstone(end("a-1")).await.expect("ended");
-    let all = ["type", "content-type"];
-    let read = wire.read(read_options("a-1", 0)).await.map(|_| ());
-    let appended = wire.append(vec![options("a-1"), message(1, &all, 1)]).await.map(|_| ());
-    let deleted = wire.delete(deletion("a-1", Any(()))).await.map(|_| ());
-    for refused in [read, appended, deleted] {
-        let refused = refused.expect_err("refused");
-        assert_eq!(
-            (refused.code(), refused.message()),
-            (Code::FailedPrecondition, "Event stream 'a-1' is deleted.")
-        );
-        let expected = [("exception", "stream-deleted"), ("stream-name", "a-1")];
-        assert_eq!(trailers(&refused), expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
-    }
-    let answers = wire.batch(vec![batch_message(1, true, &[11], true)], Duration::ZERO).await;
-    let Some(batch_append_resp::Result::Error(refused)) = &answers[0].result else { panic!("{answers:?}") };
-    let detail = refused.details.as_ref().expect("a detail");
-    assert_eq!(
-        (refused.code, detail.type_url.as_str()),
-        (5, "type.googleapis.com/event_store.client.StreamDeleted")
-    );
-    let expected = StreamDeleted { stream_identifier: stream_name("a-1") };
-    assert_eq!(StreamDeleted::decode(&detail.value[..]), Ok(expected));
-    running.node.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn deletions_that_make_no_sense_are_refused() {
-    let running = start().await;
-    let mut wire = Wire::to(&running.node).await;
-    let any = delete_req::options::ExpectedStreamRevision::Any(());
-    let no_expectation = delete_req::Options { expected_stream_revision: None, ..deletion("a-1", any) };
-    for nonsense in [
-        no_expectation,
-        deletion("", any),
-        deletion("$$", any),
-        deletion("$all", any),
-        deletion("$$a-1", any),
-    ] {
-        let refused = wire.delete(nonsense.clone()).await.expect_err("refused");
-        assert_eq!(refused.code(), Code::InvalidArgument, "{nonsense:?}");
-    }
-    for stream in ["", "$all", "$$a-1"] {
-        assert_eq!(wire.tombstone(end(stream)).await.expect_err("refused").code(), Code::InvalidArgument);
-    }
-    running.node.shutdown().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_expected_version_fills_both_generations_of_fields() {
     let running = start().await;
@@ -279,7 +189,7 @@ async fn a_wrong_expected_version_fills_both_generations_of_fields() {
     running.node.shutdown().await;
 }
 
-fn batch_message(correlation: u128, with_options: bool, ids: &[u128], is_final: bool) -> BatchAppendReq {
+pub fn batch_message(correlation: u128, with_options: bool, ids: &[u128], is_final: bool) -> BatchAppendReq {
     let options = batch::Options {
         stream_identifier: stream_name("a-1"),
         expected_stream_position: Some(batch::options::ExpectedStreamPosition::NoStream(())),
@@ -331,6 +241,43 @@ async fn a_batch_append_may_come_in_pieces_and_its_refusal_is_packed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn refused_batch_appends_say_why_in_a_packed_detail() {
+    let running = start().await;
+    let mut wire = Wire::to(&running.node).await;
+    let mut too_large = batch_message(1, true, &[11], true);
+    too_large.proposed_messages[0].data = vec![7; MAX_APPEND_BYTES as usize + 1].into();
+    let mut without_type = batch_message(2, true, &[21], true);
+    without_type.proposed_messages[0].metadata = properties(&["content-type"]);
+    let mut without_expectation = batch_message(3, true, &[31], true);
+    without_expectation.options.as_mut().expect("options").expected_stream_position = None;
+    let answers = wire.batch(vec![too_large, without_type, without_expectation], Duration::ZERO).await;
+    let expected = [(1, 3, "MaximumAppendSizeExceeded"), (2, 3, "BadRequest"), (3, 3, "BadRequest")];
+    assert_eq!(answers.len(), expected.len());
+    for (answer, (correlation, code, kind)) in answers.iter().zip(expected) {
+        assert_eq!(answer.correlation_id, text_id(correlation));
+        let Some(batch_append_resp::Result::Error(refused)) = &answer.result else { panic!("{answer:?}") };
+        assert_eq!((refused.code, refused.message.as_str()), (code, kind));
+        let detail = refused.details.as_ref().expect("a detail");
+        assert_eq!(detail.type_url, format!("type.googleapis.com/event_store.client.{kind}"));
+    }
+    running.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_of_nothing_to_nothing_has_neither_revision_nor_position() {
+    use append_resp::success::{CurrentRevisionOption, PositionOption};
+    let running = start().await;
+    let mut wire = Wire::to(&running.node).await;
+    let answer = wire.append(vec![options("a-1")]).await.expect("answered");
+    let expected = append_resp::Success {
+        current_revision_option: Some(CurrentRevisionOption::NoStream(())),
+        position_option: Some(PositionOption::NoPosition(())),
+    };
+    assert_eq!(answer.result, Some(append_resp::Result::Success(expected)));
+    running.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_append_that_is_not_finished_in_time_is_dropped_and_answered() {
     let running = start().await;
     let mut wire = Wire::to(&running.node).await;
@@ -351,7 +298,7 @@ async fn a_batch_append_that_is_not_finished_in_time_is_dropped_and_answered() {
     running.node.shutdown().await;
 }
 
-fn read_options(stream: &str, compatibility: u32) -> read_req::Options {
+pub fn read_options(stream: &str, compatibility: u32) -> read_req::Options {
     let stream = read::StreamOptions {
         stream_identifier: stream_name(stream),
         revision_option: Some(read::stream_options::RevisionOption::Start(())),
