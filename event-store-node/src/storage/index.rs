@@ -44,7 +44,11 @@ const CHECKPOINT_KEY: &str = "checkpoint";
 pub(crate) struct Index {
     /// `None` once it is closed.
     database: RwLock<Option<Database>>,
+    file: OpenFile,
 }
+
+/// `None` once nothing is done to it any more.
+type OpenFile = Arc<RwLock<Option<Arc<dyn DiskFile>>>>;
 
 /// Everything before this position is in the index, with the ends of the sealed segments up to there.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -76,11 +80,12 @@ impl Index {
     }
 
     fn over(file: Arc<dyn DiskFile>) -> Result<Self, StorageError> {
+        let file = Arc::new(RwLock::new(Some(file)));
         let database = Database::builder()
             .set_cache_size(CACHE_BYTES)
-            .create_with_backend(IndexFile(file))
+            .create_with_backend(IndexFile(Arc::clone(&file)))
             .map_err(failed)?;
-        Ok(Self { database: RwLock::new(Some(database)) })
+        Ok(Self { database: RwLock::new(Some(database)), file })
     }
 
     /// Itself, if it is of this version and log and says how far it reaches.
@@ -130,15 +135,13 @@ impl Index {
         open.as_ref().ok_or(StorageError::Closed)?.begin_read().map_err(failed)
     }
 
-    /// Lets go of the file, to which closing a database writes: who still holds the index must not do that once
-    /// somebody else may have opened the file.
+    /// Lets go of the file, so that who still holds the index does nothing to it once somebody else may have opened
+    /// it. The database is not closed as it would like to be: that writes to the file, and over a damaged one it panics
+    /// in ways that nothing can catch. After any of our transactions the next opening needs no repair all the same.
     pub(crate) fn close(&self) {
         let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
-        // What a damaged one could not write is found out at the next opening.
-        let _ = guarded(|| {
-            drop(database);
-            Ok(())
-        });
+        self.file.write().unwrap_or_else(PoisonError::into_inner).take();
+        std::mem::forget(database);
     }
 
     /// How far the index reaches.
@@ -325,28 +328,35 @@ fn failed(error: impl Into<redb::Error>) -> StorageError {
 
 /// The index file behind the same seam as the log.
 #[derive(Debug)]
-struct IndexFile(Arc<dyn DiskFile>);
+struct IndexFile(OpenFile);
+
+impl IndexFile {
+    fn open(&self) -> io::Result<Arc<dyn DiskFile>> {
+        let file = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        file.clone().ok_or_else(|| io::Error::other("the index is closed"))
+    }
+}
 
 impl StorageBackend for IndexFile {
     fn len(&self) -> io::Result<u64> {
-        self.0.size()
+        self.open()?.size()
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let read = self.0.read_at(out, offset)?;
+        let read = self.open()?.read_at(out, offset)?;
         if read < out.len() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_size(len)
+        self.open()?.set_size(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync()
+        self.open()?.sync()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write_at(data, offset)
+        self.open()?.write_at(data, offset)
     }
 }
 
