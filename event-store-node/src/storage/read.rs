@@ -112,6 +112,10 @@ impl Storage {
     ) -> Result<Option<StreamPage>, StorageError> {
         let shared = self.shared();
         let Some(visible) = metadata::visible(shared, stream)? else { return Ok(None) };
+        if max_events == 0 {
+            let (first, last) = (Revision(visible.first), Revision(visible.last));
+            return Ok(Some(StreamPage { records: Vec::new(), next: None, first, last }));
+        }
         let key = StreamKey::new(shared.log.store, stream.as_bytes());
         let from = match direction {
             Direction::Forwards => from.0.max(visible.first),

@@ -355,6 +355,19 @@ async fn the_last_position_of_a_stream_is_told_to_who_asks_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_read_of_no_events_shows_none() {
+    let running = start().await;
+    running.client.append_to_stream("a-1", &Default::default(), events(0..3)).await.expect("written");
+    let mut wire = Wire::to(&running.node).await;
+    for read_direction in [0, 1] {
+        let none = Some(read::CountOption::Count(0));
+        let options = read_req::Options { read_direction, count_option: none, ..read_options("a-1", 0) };
+        assert_eq!(wire.read(options).await.expect("read"), []);
+    }
+    running.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reads_that_make_no_sense_are_refused() {
     let running = start().await;
     let mut wire = Wire::to(&running.node).await;
