@@ -21,7 +21,10 @@ pub(crate) fn follow(
     stream: &str,
     revision: Revision,
 ) -> Result<Option<Record>, StorageError> {
-    let page = storage.read_stream(stream, revision, Direction::Forwards, 1, TARGET_BYTES)?;
+    let page = match storage.read_stream(stream, revision, Direction::Forwards, 1, TARGET_BYTES) {
+        Err(StorageError::StreamDeleted { .. }) => None,
+        page => page?,
+    };
     let record = page.and_then(|page| page.records.into_iter().next());
     Ok(record.filter(|record| record.revision == revision))
 }

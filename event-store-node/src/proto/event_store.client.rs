@@ -72,6 +72,11 @@ pub mod wrong_expected_version {
         ExpectedNoStream(()),
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StreamDeleted {
+    #[prost(message, optional, tag = "1")]
+    pub stream_identifier: ::core::option::Option<StreamIdentifier>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Timeout {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -575,6 +575,112 @@ pub mod batch_append_resp {
         StreamExists(()),
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteReq {
+    #[prost(message, optional, tag = "1")]
+    pub options: ::core::option::Option<delete_req::Options>,
+}
+/// Nested message and enum types in `DeleteReq`.
+pub mod delete_req {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Options {
+        #[prost(message, optional, tag = "1")]
+        pub stream_identifier: ::core::option::Option<super::super::StreamIdentifier>,
+        #[prost(oneof = "options::ExpectedStreamRevision", tags = "2, 3, 4, 5")]
+        pub expected_stream_revision: ::core::option::Option<
+            options::ExpectedStreamRevision,
+        >,
+    }
+    /// Nested message and enum types in `Options`.
+    pub mod options {
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+        pub enum ExpectedStreamRevision {
+            #[prost(uint64, tag = "2")]
+            Revision(u64),
+            #[prost(message, tag = "3")]
+            NoStream(()),
+            #[prost(message, tag = "4")]
+            Any(()),
+            #[prost(message, tag = "5")]
+            StreamExists(()),
+        }
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteResp {
+    #[prost(oneof = "delete_resp::PositionOption", tags = "1, 2")]
+    pub position_option: ::core::option::Option<delete_resp::PositionOption>,
+}
+/// Nested message and enum types in `DeleteResp`.
+pub mod delete_resp {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Position {
+        #[prost(uint64, tag = "1")]
+        pub commit_position: u64,
+        #[prost(uint64, tag = "2")]
+        pub prepare_position: u64,
+    }
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum PositionOption {
+        #[prost(message, tag = "1")]
+        Position(Position),
+        #[prost(message, tag = "2")]
+        NoPosition(()),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TombstoneReq {
+    #[prost(message, optional, tag = "1")]
+    pub options: ::core::option::Option<tombstone_req::Options>,
+}
+/// Nested message and enum types in `TombstoneReq`.
+pub mod tombstone_req {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Options {
+        #[prost(message, optional, tag = "1")]
+        pub stream_identifier: ::core::option::Option<super::super::StreamIdentifier>,
+        #[prost(oneof = "options::ExpectedStreamRevision", tags = "2, 3, 4, 5")]
+        pub expected_stream_revision: ::core::option::Option<
+            options::ExpectedStreamRevision,
+        >,
+    }
+    /// Nested message and enum types in `Options`.
+    pub mod options {
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+        pub enum ExpectedStreamRevision {
+            #[prost(uint64, tag = "2")]
+            Revision(u64),
+            #[prost(message, tag = "3")]
+            NoStream(()),
+            #[prost(message, tag = "4")]
+            Any(()),
+            #[prost(message, tag = "5")]
+            StreamExists(()),
+        }
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TombstoneResp {
+    #[prost(oneof = "tombstone_resp::PositionOption", tags = "1, 2")]
+    pub position_option: ::core::option::Option<tombstone_resp::PositionOption>,
+}
+/// Nested message and enum types in `TombstoneResp`.
+pub mod tombstone_resp {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Position {
+        #[prost(uint64, tag = "1")]
+        pub commit_position: u64,
+        #[prost(uint64, tag = "2")]
+        pub prepare_position: u64,
+    }
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum PositionOption {
+        #[prost(message, tag = "1")]
+        Position(Position),
+        #[prost(message, tag = "2")]
+        NoPosition(()),
+    }
+}
 /// Generated server implementations.
 pub mod streams_server {
     #![allow(
@@ -615,6 +721,14 @@ pub mod streams_server {
             tonic::Response<Self::BatchAppendStream>,
             tonic::Status,
         >;
+        async fn delete(
+            &self,
+            request: tonic::Request<super::DeleteReq>,
+        ) -> std::result::Result<tonic::Response<super::DeleteResp>, tonic::Status>;
+        async fn tombstone(
+            &self,
+            request: tonic::Request<super::TombstoneReq>,
+        ) -> std::result::Result<tonic::Response<super::TombstoneResp>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct StreamsServer<T> {
@@ -827,6 +941,92 @@ pub mod streams_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/event_store.client.streams.Streams/Delete" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteSvc<T: Streams>(pub Arc<T>);
+                    impl<T: Streams> tonic::server::UnaryService<super::DeleteReq>
+                    for DeleteSvc<T> {
+                        type Response = super::DeleteResp;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteReq>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Streams>::delete(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/event_store.client.streams.Streams/Tombstone" => {
+                    #[allow(non_camel_case_types)]
+                    struct TombstoneSvc<T: Streams>(pub Arc<T>);
+                    impl<T: Streams> tonic::server::UnaryService<super::TombstoneReq>
+                    for TombstoneSvc<T> {
+                        type Response = super::TombstoneResp;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TombstoneReq>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Streams>::tombstone(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TombstoneSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

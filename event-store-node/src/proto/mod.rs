@@ -31,7 +31,7 @@ pub(crate) mod google {
 }
 
 pub(crate) use event_store::client::{
-    AllStreamPosition, BadRequest, MaximumAppendSizeExceeded, StreamIdentifier, Timeout, Unknown, Uuid,
-    WrongExpectedVersion, uuid, wrong_expected_version,
+    AllStreamPosition, BadRequest, MaximumAppendSizeExceeded, StreamDeleted, StreamIdentifier, Timeout,
+    Unknown, Uuid, WrongExpectedVersion, uuid, wrong_expected_version,
 };
 pub(crate) use event_store::client::{gossip, persistent_subscriptions, server_features, streams};

@@ -44,6 +44,7 @@ pub(crate) async fn append(
         }
         events.push(event);
     }
+    let name = stream.as_str().to_owned();
     let written = storage.append(AppendRequest { stream, expected, events });
     let outcome = tokio::time::timeout(write_timeout, written).await.map_err(|_| refuse::timed_out())?;
     let (label, answer) = match outcome {
@@ -68,6 +69,7 @@ pub(crate) async fn append(
             "wrong_expected_revision",
             Ok(Answer::WrongExpectedVersion(wrong_expected_version(expected, current))),
         ),
+        Ok(AppendOutcome::StreamDeleted) => ("stream_deleted", Err(refuse::stream_deleted(&name))),
         Err(error) => ("failed", Err(refuse::append(&error))),
     };
     metrics::append_answered(label, began.elapsed());

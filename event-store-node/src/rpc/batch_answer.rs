@@ -12,7 +12,8 @@ use crate::proto::streams::batch_append_resp::success::{CurrentRevisionOption, P
 use crate::proto::streams::batch_append_resp::{Result as Answer, Success};
 use crate::proto::wrong_expected_version::{CurrentStreamRevisionOption, ExpectedStreamPositionOption};
 use crate::proto::{
-    AllStreamPosition, BadRequest, MaximumAppendSizeExceeded, Timeout, Unknown, WrongExpectedVersion,
+    AllStreamPosition, BadRequest, MaximumAppendSizeExceeded, StreamDeleted, Timeout, Unknown,
+    WrongExpectedVersion,
 };
 use crate::storage::{AppendError, AppendOutcome, Expected, Revision};
 
@@ -55,6 +56,10 @@ pub(super) fn answer(asked: Asked, outcome: Outcome, limit: u64) -> BatchAppendR
         Ok(AppendOutcome::WrongExpectedRevision { current }) => {
             let detail = wrong_expected_version(asked.expected, current);
             refused(Code::AlreadyExists, "WrongExpectedVersion", &detail)
+        }
+        Ok(AppendOutcome::StreamDeleted) => {
+            let detail = StreamDeleted { stream_identifier: asked.stream.clone() };
+            refused(Code::NotFound, "StreamDeleted", &detail)
         }
         Err(Refusal::Bad(message)) => refused(Code::InvalidArgument, "BadRequest", &BadRequest { message }),
         Err(Refusal::TooLarge) => {

@@ -4,6 +4,7 @@ mod append;
 mod batch_answer;
 mod batch_append;
 mod batch_deadline;
+mod delete;
 mod gossip;
 mod persistent;
 mod persistent_info;
@@ -32,7 +33,10 @@ pub(crate) use persistent::PersistentSubscriptionsService;
 pub(crate) use server_features::ServerFeaturesService;
 
 use crate::proto::streams::streams_server::Streams;
-use crate::proto::streams::{AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, ReadReq, ReadResp};
+use crate::proto::streams::{
+    AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq, ReadResp,
+    TombstoneReq, TombstoneResp,
+};
 use crate::storage::{Storage, StorageError};
 
 /// Reads, appends and subscriptions.
@@ -71,6 +75,16 @@ impl Streams for StreamsService {
         let answers =
             batch_append::serve(storage, self.write_timeout, self.stop.clone(), request.into_inner());
         Ok(Response::new(answers))
+    }
+
+    async fn delete(&self, request: Request<DeleteReq>) -> Result<Response<DeleteResp>, Status> {
+        let options = request.into_inner().options;
+        delete::delete(&self.storage, self.write_timeout, options).await.map(Response::new)
+    }
+
+    async fn tombstone(&self, request: Request<TombstoneReq>) -> Result<Response<TombstoneResp>, Status> {
+        let options = request.into_inner().options;
+        delete::tombstone(&self.storage, self.write_timeout, options).await.map(Response::new)
     }
 }
 

@@ -8,11 +8,14 @@ use crate::proto::server_features::{SupportedMethod, SupportedMethods};
 /// The version of the protocol's server that answers this way; clients compare it with numbers like 22.6.0.
 const SERVER_VERSION: &str = "24.10.0";
 const PERSISTENT: &str = "event_store.client.persistent_subscriptions.persistentsubscriptions";
+
 /// Service, method and features, all lower case: clients compare them exactly.
 const METHODS: &[(&str, &str, &[&str])] = &[
     ("event_store.client.streams.streams", "read", &["position", "events"]),
     ("event_store.client.streams.streams", "append", &[]),
     ("event_store.client.streams.streams", "batchappend", &["deadline_duration"]),
+    ("event_store.client.streams.streams", "delete", &[]),
+    ("event_store.client.streams.streams", "tombstone", &[]),
     (PERSISTENT, "create", &["stream", "all"]),
     (PERSISTENT, "update", &["stream", "all"]),
     (PERSISTENT, "delete", &["stream", "all"]),

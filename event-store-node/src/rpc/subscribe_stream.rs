@@ -20,6 +20,8 @@ pub(super) enum Phase {
     Starting,
     CatchingUp,
     Live,
+    /// Its stream was deleted for good, and that was shown.
+    Ended,
 }
 
 /// A subscription to one stream under way.
@@ -47,6 +49,8 @@ impl StreamSubscription {
         form: Form,
     ) -> Result<Self, Status> {
         let stream = stream_text(options)?;
+        let (opened, name) = (storage.clone(), stream.clone());
+        blocking(move || opened.refuse_deleted(&name)).await?;
         let next = match options.revision_option {
             Some(RevisionOption::Start(())) | None => Revision(0),
             Some(RevisionOption::Revision(revision)) => Revision(revision.saturating_add(1)),
@@ -77,6 +81,9 @@ impl StreamSubscription {
             return Ok(vec![respond::confirmation()]);
         }
         loop {
+            if self.phase == Phase::Ended {
+                return Err(refuse::stream_deleted(&self.stream));
+            }
             self.head.borrow_and_update();
             if self.has_more || self.storage.may_have_grown(&mut self.watch, self.next) {
                 let events = self.read().await?;
@@ -101,23 +108,26 @@ impl StreamSubscription {
             let (storage, stream, from, form) =
                 (self.storage.clone(), self.stream.clone(), self.next, self.form);
             let page = blocking(move || {
-                let page = storage.read_stream(
-                    &stream,
-                    from,
-                    Direction::Forwards,
-                    PAGE_EVENTS as usize,
-                    PAGE_BYTES,
-                )?;
-                let Some(page) = page else { return Ok(None) };
-                let events = page.records.into_iter().map(|record| respond::event(&storage, record, form));
-                Ok(Some((events.collect::<Result<Vec<_>, _>>()?, page.next, page.last)))
+                // Looked for first: what is before it is then to be seen.
+                let tombstone = storage.tombstone(&stream)?;
+                let direction = Direction::Forwards;
+                let page =
+                    storage.follow_stream(&stream, from, direction, PAGE_EVENTS as usize, PAGE_BYTES)?;
+                let (records, next, last) =
+                    page.map_or((Vec::new(), None, None), |page| (page.records, page.next, Some(page.last)));
+                let is_over = next.is_none() && tombstone.is_some();
+                let records = records.into_iter().chain(tombstone.filter(|_| is_over));
+                let events = records.map(|record| respond::event(&storage, record, form));
+                Ok((events.collect::<Result<Vec<_>, _>>()?, next, last, is_over))
             });
-            let Some((events, next, last)) = page.await? else {
-                self.has_more = false;
-                return Ok(Vec::new());
-            };
+            let (events, next, last, is_over) = page.await?;
+            if is_over {
+                self.phase = Phase::Ended;
+            }
             self.has_more = next.is_some();
-            self.next = next.unwrap_or(Revision(self.next.0.max(last.0 + 1)));
+            if let Some(last) = last {
+                self.next = next.unwrap_or(Revision(self.next.0.max(last.0 + 1)));
+            }
             if !events.is_empty() || next.is_none() {
                 return Ok(events);
             }

@@ -47,6 +47,11 @@ impl StreamName {
     pub(crate) fn is_metadata(&self) -> bool {
         self.0.starts_with("$$")
     }
+
+    /// The stream whose metadata is here and has a meaning: that of `$all` and of metadata streams has none.
+    pub(crate) fn described(&self) -> Option<Self> {
+        self.0.strip_prefix("$$").and_then(Self::new).filter(|stream| !stream.is_metadata())
+    }
 }
 
 /// What the writer knows of the stream it appends to.
@@ -78,10 +83,10 @@ pub struct ProposedEvent {
 }
 
 impl ProposedEvent {
-    /// What counts towards the largest append: data, metadata and type.
+    /// What counts towards the largest append: data, metadata and twice the type, as the protocol's server counts.
     #[must_use]
     pub fn payload_bytes(&self) -> u64 {
-        (self.data.len() + self.metadata.len() + self.event_type.len()) as u64
+        (self.data.len() + self.metadata.len() + 2 * self.event_type.len()) as u64
     }
 }
 
@@ -96,10 +101,37 @@ pub struct AppendRequest {
     pub events: Vec<ProposedEvent>,
 }
 
-/// What became of an append.
+/// How a stream is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// Its events are hidden by its metadata; an append creates it again, its revisions go on.
+    Soft,
+    /// A last record ends it for good.
+    Tombstone,
+}
+
+/// A stream to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteRequest {
+    pub(crate) stream: StreamName,
+    pub(crate) expected: Expected,
+    pub(crate) deletion: Deletion,
+}
+
+impl DeleteRequest {
+    /// A stream to be deleted if it is as expected; `None` for one that holds another stream's metadata, which is
+    /// overwritten but never deleted.
+    #[must_use]
+    pub fn new(stream: StreamName, expected: Expected, deletion: Deletion) -> Option<Self> {
+        (!stream.is_metadata()).then_some(Self { stream, expected, deletion })
+    }
+}
+
+/// What became of an append or a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppendOutcome {
-    /// The events are in the log and on disk, from now or, when the same ids stood there already, from before.
+    /// The events are in the log and on disk, from now or, when the same ids stood there already, from before. Of a
+    /// deletion: the record that deletes the stream.
     Appended {
         /// Of the last event; `None` for an empty append to an empty stream.
         revision: Option<Revision>,
@@ -111,4 +143,6 @@ pub enum AppendOutcome {
         /// The stream's last revision; `None` when it has no event.
         current: Option<Revision>,
     },
+    /// The stream has a tombstone, or is expected to exist and is deleted; nothing was written.
+    StreamDeleted,
 }

@@ -1,9 +1,10 @@
-//! Whether an append may be written: the expected revision and idempotency by event id (protocol sheet, 3.2 and 3.3,
-//! without deleted streams).
+//! Whether an append or a deletion may be written: the expected revision, deleted streams, and idempotency by event id
+//! (protocol sheet, 3.2, 3.3 and 3.9).
 
 use uuid::Uuid;
 
-use super::append::{AppendRequest, Expected};
+use super::append::{AppendRequest, DeleteRequest, Deletion, Expected};
+use super::known::Marks;
 use super::{StorageError, StreamKey};
 
 /// What the decision needs to know of the stream, appends of the same group included.
@@ -27,27 +28,85 @@ pub(crate) enum Decision {
     Nothing { current: Option<u64> },
     /// Its condition does not hold.
     Refuse { current: Option<u64> },
+    /// The stream is deleted.
+    Deleted,
+}
+
+/// What is to be done with a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Delete the stream.
+    Delete,
+    /// The condition does not hold, or there is nothing to delete.
+    Refuse { current: Option<u64> },
+    /// The stream is deleted.
+    Deleted,
 }
 
 /// Decides on an append.
 pub(crate) fn decide(
     request: &AppendRequest,
     key: StreamKey,
+    marks: Marks,
     stream: &impl StreamState,
 ) -> Result<Decision, StorageError> {
+    if is_gone(request.expected, marks) {
+        return Ok(Decision::Deleted);
+    }
     let current = stream.last_revision(key)?;
     let last = current.map_or(-1, i128::from);
     let refused = Decision::Refuse { current };
+    let accepted = if request.events.is_empty() {
+        Decision::Nothing { current }
+    } else {
+        Decision::Write { first: current.map_or(0, |last| last + 1) }
+    };
     match request.expected.named_revision() {
-        None if request.expected == Expected::StreamExists && current.is_none() => Ok(refused),
-        None => Ok(weak(request, key, current, stream)?.unwrap_or(refused)),
-        Some(expected) if expected == last && request.events.is_empty() => Ok(Decision::Nothing { current }),
-        Some(expected) if expected == last => {
-            Ok(Decision::Write { first: current.map_or(0, |last| last + 1) })
+        None if request.expected == Expected::StreamExists && current.is_none() && !marks.has_metadata => {
+            Ok(refused)
         }
-        Some(expected) if expected > last || request.events.is_empty() => Ok(refused),
-        Some(expected) => Ok(strong(request, key, (expected + 1) as u64, stream)?.unwrap_or(refused)),
+        None => Ok(weak(request, key, accepted, stream)?.unwrap_or(refused)),
+        Some(expected) if expected == last => Ok(accepted),
+        Some(expected) if expected > last => Ok(refused),
+        Some(expected) => Ok(match strong(request, key, (expected + 1) as u64, stream)? {
+            Repeated::Whole { revision, position } => Decision::Duplicate { revision, position },
+            Repeated::Not if creates_again(request.expected, marks) => accepted,
+            Repeated::Not | Repeated::InPart => refused,
+        }),
     }
+}
+
+/// Decides on a deletion. Deletions have no id, so none is ever taken for a repeated one.
+pub(crate) fn decide_deletion(request: &DeleteRequest, marks: Marks, current: Option<u64>) -> Verdict {
+    if is_gone(request.expected, marks) {
+        return Verdict::Deleted;
+    }
+    let is_there = current.is_some() || marks.has_metadata;
+    let is_as_expected = match request.expected.named_revision() {
+        None => request.expected == Expected::Any || is_there,
+        Some(expected) => {
+            expected == current.map_or(-1, i128::from) || creates_again(request.expected, marks)
+        }
+    };
+    let has_something_to_delete = is_there || request.deletion == Deletion::Tombstone;
+    if is_as_expected && has_something_to_delete { Verdict::Delete } else { Verdict::Refuse { current } }
+}
+
+/// Whether the stream is deleted for good, or deleted while it is expected to exist.
+fn is_gone(expected: Expected, marks: Marks) -> bool {
+    marks.has_tombstone || (expected == Expected::StreamExists && marks.is_deleted)
+}
+
+/// A deleted stream is one without events to who expects none.
+fn creates_again(expected: Expected, marks: Marks) -> bool {
+    expected == Expected::NoStream && marks.is_deleted
+}
+
+/// How far the events of an append stand in the stream already.
+enum Repeated {
+    Whole { revision: u64, position: u64 },
+    InPart,
+    Not,
 }
 
 /// Every id must stand where this append would have put it.
@@ -56,15 +115,16 @@ fn strong(
     key: StreamKey,
     first: u64,
     stream: &impl StreamState,
-) -> Result<Option<Decision>, StorageError> {
+) -> Result<Repeated, StorageError> {
     let stored = stream.ids(key, first, request.events.len())?;
-    let same = stored.len() == request.events.len()
-        && request.events.iter().zip(&stored).all(|(event, (id, _))| event.id == *id);
-    let last = stored.last().filter(|_| same);
-    Ok(last.map(|(_, position)| Decision::Duplicate {
-        revision: first + stored.len() as u64 - 1,
-        position: *position,
-    }))
+    let same = request.events.iter().zip(&stored).take_while(|(event, (id, _))| event.id == *id).count();
+    Ok(match stored.last() {
+        Some((_, position)) if same == request.events.len() => {
+            Repeated::Whole { revision: first + same as u64 - 1, position: *position }
+        }
+        _ if same == 0 => Repeated::Not,
+        _ => Repeated::InPart,
+    })
 }
 
 /// Without a revision to look at, ids written lately are all there is: none known is a new append, all known an old
@@ -72,14 +132,11 @@ fn strong(
 fn weak(
     request: &AppendRequest,
     key: StreamKey,
-    current: Option<u64>,
+    accepted: Decision,
     stream: &impl StreamState,
 ) -> Result<Option<Decision>, StorageError> {
     let mut known = request.events.iter().map(|event| stream.recent_revision(key, event.id));
-    let Some(first) = known.next() else { return Ok(Some(Decision::Nothing { current })) };
-    let Some(mut revision) = first else {
-        return Ok(Some(Decision::Write { first: current.map_or(0, |last| last + 1) }));
-    };
+    let Some(Some(mut revision)) = known.next() else { return Ok(Some(accepted)) };
     for other in known {
         let Some(other) = other else { return Ok(None) };
         revision = other;

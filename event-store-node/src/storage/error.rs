@@ -65,6 +65,15 @@ pub enum StorageError {
         /// How far it reached.
         expected: u64,
     },
+    /// The stream was deleted for good.
+    #[error("Event stream '{stream}' is deleted.")]
+    StreamDeleted {
+        /// Its name.
+        stream: String,
+    },
+    /// The log was closed meanwhile.
+    #[error("the log is closed")]
+    Closed,
     /// The index does not answer.
     #[error("the index of the log: {0}")]
     Index(String),

@@ -10,16 +10,16 @@ use super::StorageError;
 use super::index::Index;
 use super::tail::{Generation, Tail};
 
-/// A generation is flushed when it has this many events …
-const FLUSH_EVENTS: usize = 131_072;
+/// A generation is usually flushed when it has this many events …
+pub(crate) const FLUSH_EVENTS: usize = 131_072;
 /// … or covers this much of the log, which is what the next opening has to read again.
 const FLUSH_LOG_BYTES: u64 = 64 * 1024 * 1024;
 /// The writer waits for the flush under way when the next generation is this many times due.
 const WAIT_AT: u64 = 2;
 
-fn times_due(generation: &Generation, flushed_end: u64) -> u64 {
+fn times_due(generation: &Generation, flushed_end: u64, flush_events: usize) -> u64 {
     let by_bytes = generation.end.saturating_sub(flushed_end) / FLUSH_LOG_BYTES;
-    by_bytes.max((generation.events / FLUSH_EVENTS) as u64)
+    by_bytes.max((generation.events / flush_events) as u64)
 }
 
 /// Flushes while the log is read at opening, before there is a thread for it.
@@ -27,8 +27,9 @@ pub(crate) fn while_replaying(
     index: &Index,
     tail: &mut Tail,
     flushed_end: &mut u64,
+    flush_events: usize,
 ) -> Result<(), StorageError> {
-    if times_due(&tail.active, *flushed_end) > 0 {
+    if times_due(&tail.active, *flushed_end, flush_events) > 0 {
         index.flush(&tail.active)?;
         *flushed_end = tail.active.end;
         tail.active = Generation { end: tail.active.end, ..Generation::default() };
@@ -46,6 +47,7 @@ pub(crate) struct Flusher {
     in_flight: bool,
     /// Where the generation before the active one ends.
     flushed_end: u64,
+    flush_events: usize,
 }
 
 impl Flusher {
@@ -54,6 +56,7 @@ impl Flusher {
         index: Arc<Index>,
         tail: Arc<RwLock<Tail>>,
         flushed_end: u64,
+        flush_events: usize,
     ) -> Result<Self, StorageError> {
         let (jobs, to_do) = sync_channel::<Arc<Generation>>(1);
         let (finished, done) = sync_channel(1);
@@ -73,13 +76,16 @@ impl Flusher {
             .name("log-index".to_owned())
             .spawn(work)
             .map_err(|error| StorageError::Config(format!("cannot start a thread: {error}")))?;
-        Ok(Self { index, jobs, done, thread, in_flight: false, flushed_end })
+        Ok(Self { index, jobs, done, thread, in_flight: false, flushed_end, flush_events })
     }
 
     /// Hands the active generation over when it is large enough. Waits for the one before only when memory would
     /// grow past its bound.
     pub(crate) fn flush_when_due(&mut self, tail: &RwLock<Tail>) -> Result<(), StorageError> {
-        let times = times_due(&tail.read().unwrap_or_else(PoisonError::into_inner).active, self.flushed_end);
+        let times = {
+            let tail = tail.read().unwrap_or_else(PoisonError::into_inner);
+            times_due(&tail.active, self.flushed_end, self.flush_events)
+        };
         if times == 0 {
             return Ok(());
         }
@@ -96,6 +102,12 @@ impl Flusher {
         self.flushed_end = generation.end;
         self.in_flight = self.jobs.send(generation).is_ok();
         Ok(())
+    }
+
+    /// Ends without flushing what is left; nothing is written after that.
+    pub(crate) fn give_up(self) {
+        drop(self.jobs);
+        let _ = self.thread.join();
     }
 
     /// Flushes what is left, so that the next opening finds nothing to do.

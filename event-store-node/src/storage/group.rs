@@ -1,5 +1,6 @@
 //! The appends that are written and synced together, and what later appends of the same group see of them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,12 +8,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::append::{AppendOutcome, AppendRequest};
+use super::append::{AppendOutcome, ProposedEvent, StreamName};
 use super::decide::StreamState;
 use super::log::LogReader;
-use super::read::stream_positions;
+use super::read::{last_record, stream_positions};
 use super::recent::RecentIds;
-use super::record::{self, WriteContext};
+use super::record::{self, TOMBSTONE_REVISION, WriteContext};
 use super::writer::{Reply, Shared};
 use super::{AppendError, StorageError, StreamKey};
 
@@ -30,6 +31,16 @@ pub(crate) struct GroupEvent {
     pub id: Uuid,
 }
 
+/// Events for one stream that are written next to each other.
+#[derive(Debug)]
+pub(crate) struct GroupEvents<'a> {
+    pub key: StreamKey,
+    pub stream: Cow<'a, StreamName>,
+    /// The revision of the first of them.
+    pub first: u64,
+    pub events: Cow<'a, [ProposedEvent]>,
+}
+
 /// Appends that wait for one sync.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -41,6 +52,7 @@ pub(crate) struct Group {
     pub replies: Vec<(Reply, Result<AppendOutcome, AppendError>)>,
     recorded_ticks: u64,
     last_revisions: HashMap<StreamKey, u64>,
+    newest_metadata: HashMap<StreamKey, Bytes>,
 }
 
 impl Group {
@@ -52,6 +64,7 @@ impl Group {
             replies: Vec::new(),
             recorded_ticks: now_ticks(),
             last_revisions: HashMap::new(),
+            newest_metadata: HashMap::new(),
         }
     }
 
@@ -75,16 +88,32 @@ impl Group {
         self.events.last().map(|event| event.position)
     }
 
-    /// Adds the records of an append, the first under revision `first`.
-    pub(crate) fn append(&mut self, key: StreamKey, request: &AppendRequest, first: u64) {
+    /// Adds records that are written all or none; gives the position of the last one of the first stream.
+    pub(crate) fn append(&mut self, parts: &[GroupEvents<'_>]) -> Option<u64> {
         let context = WriteContext { batch_start: self.start, recorded_ticks: self.recorded_ticks };
-        let mut left = request.events.len();
-        for (revision, event) in (first..).zip(&request.events) {
-            left -= 1;
-            let position = self.end();
-            record::encode(&mut self.bytes, position, context, &request.stream, revision, event, left > 0);
-            self.events.push(GroupEvent { key, revision, position, id: event.id });
-            self.last_revisions.insert(key, revision);
+        let mut left: usize = parts.iter().map(|part| part.events.len()).sum();
+        let mut answered = None;
+        for part in parts {
+            for (revision, event) in (part.first..).zip(part.events.iter()) {
+                left -= 1;
+                let position = self.end();
+                record::encode(&mut self.bytes, position, context, &part.stream, revision, event, left > 0);
+                self.events.push(GroupEvent { key: part.key, revision, position, id: event.id });
+            }
+            answered = answered.or(self.last_position());
+            self.note(part);
+        }
+        answered
+    }
+
+    /// Remembers what later changes of the same group look at.
+    fn note(&mut self, part: &GroupEvents<'_>) {
+        let Some(newest) = part.events.last() else { return };
+        if part.first != TOMBSTONE_REVISION {
+            self.last_revisions.insert(part.key, part.first + part.events.len() as u64 - 1);
+        }
+        if part.stream.is_metadata() {
+            self.newest_metadata.insert(part.key, newest.data.clone());
         }
     }
 }
@@ -100,6 +129,21 @@ pub(crate) struct GroupView<'a> {
     pub shared: &'a Shared,
     pub group: &'a Group,
     pub recent: &'a RecentIds,
+}
+
+impl GroupView<'_> {
+    /// The data of the newest event of a metadata stream.
+    pub(crate) fn metadata(&self, stream: &StreamName) -> Result<Option<Bytes>, StorageError> {
+        match self.group.newest_metadata.get(&self.shared.key(stream)) {
+            Some(data) => Ok(Some(data.clone())),
+            None => Ok(last_record(self.shared, stream.as_str())?.map(|record| record.data)),
+        }
+    }
+
+    /// The revision that the next event of a stream gets.
+    pub(crate) fn next_revision(&self, key: StreamKey) -> Result<u64, StorageError> {
+        Ok(self.last_revision(key)?.map_or(0, |last| last + 1))
+    }
 }
 
 impl StreamState for GroupView<'_> {
@@ -128,9 +172,9 @@ impl StreamState for GroupView<'_> {
     }
 }
 
-/// The records of a group that consists of one append, for the first event of a new log.
-pub(crate) fn first_records(start: u64, key: StreamKey, request: &AppendRequest) -> Bytes {
+/// The records of a group that consists of the first events of a new log.
+pub(crate) fn first_records(start: u64, events: GroupEvents<'_>) -> Bytes {
     let mut group = Group::new(start);
-    group.append(key, request, 0);
+    group.append(&[events]);
     group.bytes.into()
 }

@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{
-    Database, ReadableDatabase, ReadableTable, StorageBackend, Table, TableDefinition, WriteTransaction,
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, Table,
+    TableDefinition, WriteTransaction,
 };
 use uuid::Uuid;
 
 use super::disk::{Disk, DiskFile};
-use super::record::{put_varint, take_varint};
+use super::record::{TOMBSTONE_REVISION, put_varint, take_varint};
 use super::tail::{Generation, StreamTail};
 use super::{StorageError, StreamKey};
 
@@ -21,11 +23,13 @@ const CACHE_BYTES: usize = 32 * 1024 * 1024;
 /// Positions in one row: few enough to decode at every look-up, enough to make a row's key cheap.
 const CHUNK_EVENTS: usize = 128;
 const KEY_BYTES: usize = 24;
+/// The greatest revision that an event could have.
+const LAST_REVISION: u64 = TOMBSTONE_REVISION - 1;
 /// The layout of the tables; another one is built again.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// (stream key, first revision), big-endian, to the positions from there on: varints, each but the first the distance
-/// from the one before.
+/// from the one before. A stream's tombstone is a row of its own, at its own revision.
 const CHUNKS: TableDefinition<&[u8; KEY_BYTES], &[u8]> = TableDefinition::new("chunks");
 /// Base of a sealed segment to where its last record ends.
 const SEGMENT_ENDS: TableDefinition<u64, u64> = TableDefinition::new("segment_ends");
@@ -38,8 +42,13 @@ const CHECKPOINT_KEY: &str = "checkpoint";
 /// The index on disk.
 #[derive(Debug)]
 pub(crate) struct Index {
-    database: Database,
+    /// `None` once it is closed.
+    database: RwLock<Option<Database>>,
+    file: OpenFile,
 }
+
+/// `None` once nothing is done to it any more.
+type OpenFile = Arc<RwLock<Option<Arc<dyn DiskFile>>>>;
 
 /// Everything before this position is in the index, with the ends of the sealed segments up to there.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -57,7 +66,7 @@ impl Index {
         store: Uuid,
     ) -> Result<(Self, Option<String>), StorageError> {
         let reason = match disk.open(path) {
-            Ok(file) => match Self::over(file).and_then(|index| index.check(store).map(|()| index)) {
+            Ok(file) => match guarded(|| Self::over(file).and_then(|index| index.checked(store))) {
                 Ok(index) => return Ok((index, None)),
                 Err(reason) => Some(reason.to_string()),
             },
@@ -71,15 +80,23 @@ impl Index {
     }
 
     fn over(file: Arc<dyn DiskFile>) -> Result<Self, StorageError> {
+        let file = Arc::new(RwLock::new(Some(file)));
         let database = Database::builder()
             .set_cache_size(CACHE_BYTES)
-            .create_with_backend(IndexFile(file))
+            .create_with_backend(IndexFile(Arc::clone(&file)))
             .map_err(failed)?;
-        Ok(Self { database })
+        Ok(Self { database: RwLock::new(Some(database)), file })
+    }
+
+    /// Itself, if it is of this version and log and says how far it reaches.
+    fn checked(self, store: Uuid) -> Result<Self, StorageError> {
+        self.check(store)?;
+        self.read_checkpoint()?;
+        Ok(self)
     }
 
     fn check(&self, store: Uuid) -> Result<(), StorageError> {
-        let read = self.database.begin_read().map_err(failed)?;
+        let read = self.read()?;
         let state = read.open_table(STATE).map_err(failed)?;
         let (high, low) = store.as_u64_pair();
         for (key, expected) in [(VERSION_KEY, VERSION), (STORE_HIGH_KEY, high), (STORE_LOW_KEY, low)] {
@@ -107,14 +124,33 @@ impl Index {
 
     /// A transaction after which the next opening needs no repair, whatever ends the process.
     fn begin(&self) -> Result<WriteTransaction, StorageError> {
-        let mut write = self.database.begin_write().map_err(failed)?;
+        let open = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let mut write = open.as_ref().ok_or(StorageError::Closed)?.begin_write().map_err(failed)?;
         write.set_quick_repair(true);
         Ok(write)
     }
 
+    fn read(&self) -> Result<ReadTransaction, StorageError> {
+        let open = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        open.as_ref().ok_or(StorageError::Closed)?.begin_read().map_err(failed)
+    }
+
+    /// Lets go of the file, so that who still holds the index does nothing to it once somebody else may have opened
+    /// it. The database is not closed as it would like to be: that writes to the file, and over a damaged one it panics
+    /// in ways that nothing can catch. After any of our transactions the next opening needs no repair all the same.
+    pub(crate) fn close(&self) {
+        let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.file.write().unwrap_or_else(PoisonError::into_inner).take();
+        std::mem::forget(database);
+    }
+
     /// How far the index reaches.
     pub(crate) fn checkpoint(&self) -> Result<Checkpoint, StorageError> {
-        let read = self.database.begin_read().map_err(failed)?;
+        guarded(|| self.read_checkpoint())
+    }
+
+    fn read_checkpoint(&self) -> Result<Checkpoint, StorageError> {
+        let read = self.read()?;
         let state = read.open_table(STATE).map_err(failed)?;
         let position = state.get(CHECKPOINT_KEY).map_err(failed)?.map_or(0, |value| value.value());
         let mut segment_ends = BTreeMap::new();
@@ -127,6 +163,10 @@ impl Index {
 
     /// Adds a generation in one transaction.
     pub(crate) fn flush(&self, generation: &Generation) -> Result<(), StorageError> {
+        guarded(|| self.add(generation))
+    }
+
+    fn add(&self, generation: &Generation) -> Result<(), StorageError> {
         let write = self.begin()?;
         {
             let mut chunks = write.open_table(CHUNKS).map_err(failed)?;
@@ -134,6 +174,10 @@ impl Index {
             streams.sort_unstable_by_key(|(key, _)| **key);
             for (key, stream) in streams {
                 add_stream(&mut chunks, *key, stream)?;
+            }
+            for (key, position) in &generation.tombstones {
+                let row = row_key(*key, TOMBSTONE_REVISION);
+                chunks.insert(&row, encode_chunk(&[*position]).as_slice()).map_err(failed)?;
             }
             let mut ends = write.open_table(SEGMENT_ENDS).map_err(failed)?;
             for (base, end) in &generation.sealed {
@@ -147,33 +191,63 @@ impl Index {
 
     /// The last revision of a stream, as far as the index reaches.
     pub(crate) fn last_revision(&self, key: StreamKey) -> Result<Option<u64>, StorageError> {
-        let read = self.database.begin_read().map_err(failed)?;
-        let chunks = read.open_table(CHUNKS).map_err(failed)?;
-        Ok(last_chunk(&chunks, key, u64::MAX)?.map(|(first, positions)| first + positions.len() as u64 - 1))
+        self.look_up(|chunks| {
+            let last = last_chunk(chunks, key, LAST_REVISION)?;
+            Ok(last.map(|(first, positions)| first + positions.len() as u64 - 1))
+        })
+    }
+
+    /// Where the tombstone of a stream lies, as far as the index reaches.
+    pub(crate) fn tombstone(&self, key: StreamKey) -> Result<Option<u64>, StorageError> {
+        self.look_up(|chunks| {
+            let row = chunks.get(&row_key(key, TOMBSTONE_REVISION)).map_err(failed)?;
+            let positions = row.map(|row| decode_chunk(row.value())).transpose()?;
+            Ok(positions.and_then(|positions| positions.first().copied()))
+        })
     }
 
     /// Positions of the revisions from `from` up to but without `until`, as far as the index reaches.
     pub(crate) fn positions(&self, key: StreamKey, from: u64, until: u64) -> Result<Vec<u64>, StorageError> {
-        let mut found = Vec::new();
+        let until = until.min(TOMBSTONE_REVISION);
         if from >= until {
-            return Ok(found);
+            return Ok(Vec::new());
         }
-        let read = self.database.begin_read().map_err(failed)?;
-        let chunks = read.open_table(CHUNKS).map_err(failed)?;
-        let Some((first, _)) = last_chunk(&chunks, key, from)? else { return Ok(found) };
-        for row in
-            chunks.range::<&[u8; KEY_BYTES]>(&row_key(key, first)..&row_key(key, until)).map_err(failed)?
-        {
-            let (row, value) = row.map_err(failed)?;
-            let first = revision_of(row.value());
-            for (position, revision) in decode_chunk(value.value())?.into_iter().zip(first..until) {
-                if revision >= from {
-                    found.push(position);
+        self.look_up(|chunks| {
+            let mut found = Vec::new();
+            let Some((first, _)) = last_chunk(chunks, key, from)? else { return Ok(found) };
+            let rows = row_key(key, first)..row_key(key, until);
+            for row in chunks.range::<&[u8; KEY_BYTES]>(&rows.start..&rows.end).map_err(failed)? {
+                let (row, value) = row.map_err(failed)?;
+                let first = revision_of(row.value());
+                for (position, revision) in decode_chunk(value.value())?.into_iter().zip(first..until) {
+                    if revision >= from {
+                        found.push(position);
+                    }
                 }
             }
-        }
-        Ok(found)
+            Ok(found)
+        })
     }
+
+    fn look_up<T>(
+        &self,
+        look: impl FnOnce(&ReadOnlyTable<&'static [u8; KEY_BYTES], &'static [u8]>) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        guarded(|| look(&self.read()?.open_table(CHUNKS).map_err(failed)?))
+    }
+}
+
+impl Drop for Index {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The database panics over pages that make no sense, which a damaged file may hold; nothing worse comes of that than
+/// an index that does not answer, or at opening one that is built again.
+fn guarded<T>(work: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StorageError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(StorageError::Index("its file is damaged".to_owned())))
 }
 
 fn add_stream(
@@ -181,7 +255,7 @@ fn add_stream(
     key: StreamKey,
     stream: &StreamTail,
 ) -> Result<(), StorageError> {
-    let last = last_chunk(chunks, key, u64::MAX)?;
+    let last = last_chunk(chunks, key, LAST_REVISION)?;
     let indexed = last.as_ref().map_or(0, |(first, positions)| first + positions.len() as u64);
     if indexed != stream.first {
         return Err(StorageError::Index(format!("revision {} follows {indexed} events", stream.first)));
@@ -254,28 +328,35 @@ fn failed(error: impl Into<redb::Error>) -> StorageError {
 
 /// The index file behind the same seam as the log.
 #[derive(Debug)]
-struct IndexFile(Arc<dyn DiskFile>);
+struct IndexFile(OpenFile);
+
+impl IndexFile {
+    fn open(&self) -> io::Result<Arc<dyn DiskFile>> {
+        let file = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        file.clone().ok_or_else(|| io::Error::other("the index is closed"))
+    }
+}
 
 impl StorageBackend for IndexFile {
     fn len(&self) -> io::Result<u64> {
-        self.0.size()
+        self.open()?.size()
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let read = self.0.read_at(out, offset)?;
+        let read = self.open()?.read_at(out, offset)?;
         if read < out.len() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_size(len)
+        self.open()?.set_size(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync()
+        self.open()?.sync()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write_at(data, offset)
+        self.open()?.write_at(data, offset)
     }
 }
 
@@ -323,6 +404,22 @@ mod tests {
             prop_assert_eq!(index.last_revision(StreamKey(7)).expect("read"), None);
             prop_assert_eq!(index.checkpoint().expect("read").position, all[all.len() - 1] + 2);
         }
+    }
+
+    #[test]
+    fn a_tombstone_stands_beside_the_events_and_does_not_count_as_one() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (index, _) = Index::open(&FileSystem, &dir.path().join("index"), Uuid::nil()).expect("an index");
+        index.flush(&generation(0, &[4096, 5000])).expect("flushed");
+        assert_eq!(index.tombstone(KEY).expect("read"), None);
+        let mut ended = Generation::default();
+        ended.push(KEY, 2, 6000);
+        ended.push(KEY, TOMBSTONE_REVISION, 7000);
+        index.flush(&ended).expect("flushed");
+        assert_eq!(index.tombstone(KEY).expect("read"), Some(7000));
+        assert_eq!(index.tombstone(StreamKey(KEY.0 + 1)).expect("read"), None);
+        assert_eq!(index.last_revision(KEY).expect("read"), Some(2));
+        assert_eq!(index.positions(KEY, 0, u64::MAX).expect("read"), [4096, 5000, 6000]);
     }
 
     #[test]

@@ -3,13 +3,16 @@
 
 mod append;
 mod decide;
+mod deleted;
 mod disk;
 mod error;
 mod flush;
 mod group;
 mod index;
+mod known;
 mod log;
 mod metadata;
+mod plan;
 mod prepare;
 mod read;
 mod recent;
@@ -21,7 +24,9 @@ mod store;
 mod tail;
 mod writer;
 
-pub use append::{AppendOutcome, AppendRequest, Expected, ProposedEvent, Revision, StreamName};
+pub use append::{
+    AppendOutcome, AppendRequest, DeleteRequest, Deletion, Expected, ProposedEvent, Revision, StreamName,
+};
 pub use disk::{Disk, DiskFile, FileSystem};
 pub use error::{AppendError, StorageError};
 pub(crate) use group::now_ticks;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::disk::{Disk, DiskFile};
-use super::segment::{self, Segment};
+use super::segment::{self, SEGMENT_HEADER_BYTES, Segment};
 
 type Prepared = (Segment, Arc<dyn DiskFile>);
 
@@ -39,6 +39,11 @@ impl NextSegment {
         ready: Option<Prepared>,
     ) -> Self {
         Self { disk, dir, store, segment_bytes, state: ready.map_or(State::Absent, State::Ready) }
+    }
+
+    /// How many bytes of records fit into a segment that is made now.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.segment_bytes - SEGMENT_HEADER_BYTES
     }
 
     /// Begins to make the segment at `base`, unless that was done.

@@ -70,21 +70,39 @@ impl Storage {
         StreamWatch { key: StreamKey::new(self.shared().log.store, stream.as_bytes()), flushed: None }
     }
 
-    /// Whether a stream may have events from a revision on, told from memory alone: never a wrong no, and a wrong yes
-    /// only the first time and after the index was flushed.
+    /// Whether a stream may have events from a revision on, or a tombstone, told from memory alone: never a wrong no,
+    /// and a wrong yes only the first time and after the index was flushed.
     #[must_use]
     pub fn may_have_grown(&self, watch: &mut StreamWatch, next: Revision) -> bool {
         let tail = self.shared().tail.read().unwrap_or_else(PoisonError::into_inner);
         let was_flushed = watch.flushed.replace(tail.flushed) != Some(tail.flushed);
-        tail.last_revision(watch.key).map_or(was_flushed, |last| last >= next.0)
+        tail.newest_tombstone(watch.key).is_some()
+            || tail.last_revision(watch.key).map_or(was_flushed, |last| last >= next.0)
     }
 
     /// Events of a stream from a revision on, as many as `max_events` and, past the first, `max_bytes` allow. Events
-    /// hidden by the stream's metadata are passed over. `None` when the stream has no event.
+    /// hidden by the stream's metadata are passed over. `None` when the stream has no event, or is deleted until
+    /// something is appended to it.
+    ///
+    /// # Errors
+    /// [`StorageError::StreamDeleted`] when it was deleted for good, or when index or log do not answer.
+    pub fn read_stream(
+        &self,
+        stream: &str,
+        from: Revision,
+        direction: Direction,
+        max_events: usize,
+        max_bytes: usize,
+    ) -> Result<Option<StreamPage>, StorageError> {
+        self.refuse_deleted(stream)?;
+        self.follow_stream(stream, from, direction, max_events, max_bytes)
+    }
+
+    /// The same for who has followed a stream since before it was deleted for good: without its tombstone.
     ///
     /// # Errors
     /// When index or log do not answer.
-    pub fn read_stream(
+    pub fn follow_stream(
         &self,
         stream: &str,
         from: Revision,
@@ -94,6 +112,10 @@ impl Storage {
     ) -> Result<Option<StreamPage>, StorageError> {
         let shared = self.shared();
         let Some(visible) = metadata::visible(shared, stream)? else { return Ok(None) };
+        if max_events == 0 {
+            let (first, last) = (Revision(visible.first), Revision(visible.last));
+            return Ok(Some(StreamPage { records: Vec::new(), next: None, first, last }));
+        }
         let key = StreamKey::new(shared.log.store, stream.as_bytes());
         let from = match direction {
             Direction::Forwards => from.0.max(visible.first),

@@ -14,18 +14,20 @@ const MAX_IDS: usize = 65_536;
 #[derive(Debug, Default)]
 pub(crate) struct RecentIds {
     revisions: HashMap<(StreamKey, Uuid), u64>,
-    order: VecDeque<(StreamKey, Uuid)>,
+    order: VecDeque<(StreamKey, Uuid, u64)>,
 }
 
 impl RecentIds {
     /// Remembers under which revision an id was written.
     pub(crate) fn insert(&mut self, key: StreamKey, id: Uuid, revision: u64) {
         if self.order.len() == MAX_IDS
-            && let Some(oldest) = self.order.pop_front()
+            && let Some((key, id, revision)) = self.order.pop_front()
+            // An id that was written again since then stays known.
+            && self.revisions.get(&(key, id)) == Some(&revision)
         {
-            self.revisions.remove(&oldest);
+            self.revisions.remove(&(key, id));
         }
-        self.order.push_back((key, id));
+        self.order.push_back((key, id, revision));
         self.revisions.insert((key, id), revision);
     }
 
@@ -50,5 +52,15 @@ mod tests {
         assert_eq!(recent.revision(StreamKey(1), Uuid::from_u128(10)), Some(10));
         assert_eq!(recent.revision(StreamKey(2), Uuid::from_u128(10)), None, "ids count per stream");
         assert_eq!(recent.revisions.len(), MAX_IDS);
+    }
+
+    #[test]
+    fn an_id_that_was_written_again_is_as_new_as_the_last_time() {
+        let mut recent = RecentIds::default();
+        recent.insert(StreamKey(1), Uuid::from_u128(0), 0);
+        for id in 0..MAX_IDS as u128 {
+            recent.insert(StreamKey(1), Uuid::from_u128(id), 1 + id as u64);
+        }
+        assert_eq!(recent.revision(StreamKey(1), Uuid::from_u128(0)), Some(1));
     }
 }

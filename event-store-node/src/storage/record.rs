@@ -13,6 +13,8 @@ pub(crate) const HEAD_BYTES: u64 = 8;
 pub(crate) const FOOT_BYTES: u64 = 4;
 /// No body is longer; anything that claims so is damaged.
 pub(crate) const MAX_BODY_BYTES: u64 = 32 * 1024 * 1024;
+/// The revision of the record that ends a stream for good; no event has it or a greater one.
+pub(crate) const TOMBSTONE_REVISION: u64 = i64::MAX as u64;
 /// Flags, batch distance, revision, time, id and the three lengths at their longest.
 const MAX_FIXED_BYTES: usize = 1 + 10 + 10 + 8 + 16 + 3 * 10;
 
@@ -139,7 +141,7 @@ fn decode_body(mut body: Bytes, position: u64, end: u64) -> Option<Record> {
         return None;
     }
     let batch_start = position.checked_sub(take_varint(&mut body)?)?;
-    let revision = Revision(take_varint(&mut body)?);
+    let revision = take_varint(&mut body).filter(|revision| *revision <= TOMBSTONE_REVISION).map(Revision)?;
     let recorded_ticks = take(&mut body, 8)?.get_u64_le();
     let id = Uuid::from_slice(&take(&mut body, 16)?).ok()?;
     let stream = take_text(&mut body)?;
@@ -264,7 +266,7 @@ mod tests {
             data in proptest::collection::vec(any::<u8>(), 0..300),
             metadata in proptest::collection::vec(any::<u8>(), 0..50),
             position in 5u64..u64::MAX / 2,
-            revision: u64,
+            revision in 0..=TOMBSTONE_REVISION,
             is_json: bool,
             more: bool,
         ) {

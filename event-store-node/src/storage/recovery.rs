@@ -5,6 +5,7 @@
 //! *later* write is damage, and anything else after the last whole append is an interrupted write, never acknowledged.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
@@ -16,11 +17,12 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::append::{AppendRequest, Expected, ProposedEvent, StreamName};
+use super::append::{ProposedEvent, StreamName};
 use super::disk::Disk;
 use super::flush::Flusher;
-use super::group::first_records;
+use super::group::{GroupEvents, first_records};
 use super::index::Index;
+use super::known::KnownStreams;
 use super::log::{Log, LogReader};
 use super::prepare::NextSegment;
 use super::recent::RecentIds;
@@ -60,6 +62,7 @@ struct Marker {
 pub(crate) fn open(
     disk: Arc<dyn Disk>,
     config: &StorageConfig,
+    flush_events: usize,
 ) -> Result<(Writer, watch::Receiver<Head>, Option<Dropped>), StorageError> {
     let dir = &config.data_dir;
     disk.create_dir(dir).map_err(|error| StorageError::io("create", dir, error))?;
@@ -85,8 +88,8 @@ pub(crate) fn open(
         segment.end = checkpoint.segment_ends.get(&segment.base).copied();
     }
     let log = Log::new(Arc::clone(&disk), log_dir, store, segments);
-    let replayed = replay::replay(&log, &index, checkpoint.position)?;
-    assemble(config, log, index, replayed, lock)
+    let replayed = replay::replay(&log, &index, checkpoint.position, flush_events)?;
+    assemble(config, log, index, replayed, flush_events, lock)
 }
 
 /// Takes the lock of a directory that is ours or empty, and leaves any other one untouched.
@@ -115,6 +118,7 @@ fn assemble(
     log: Log,
     index: Index,
     replayed: Replayed,
+    flush_events: usize,
     lock: Box<dyn Any + Send + Sync>,
 ) -> Result<(Writer, watch::Receiver<Head>, Option<Dropped>), StorageError> {
     let Replayed { log_end, tail, active, prepared, dropped, flushed_end } = replayed;
@@ -126,7 +130,7 @@ fn assemble(
     let last = LogReader::new(&log, SEGMENT_HEADER_BYTES).previous(log_end)?;
     let last = last.map_or(LogPosition::START, |record| record.position);
     let (index, tail) = (Arc::new(index), Arc::new(RwLock::new(tail)));
-    let flusher = Flusher::start(Arc::clone(&index), Arc::clone(&tail), flushed_end)?;
+    let flusher = Flusher::start(Arc::clone(&index), Arc::clone(&tail), flushed_end, flush_events)?;
     metrics::head(last.0);
     metrics::writer_failed(false);
     let (head, head_receiver) = watch::channel(Head { end: Boundary(log_end), last });
@@ -138,6 +142,7 @@ fn assemble(
         at: log_end,
         next,
         recent: RecentIds::default(),
+        known: KnownStreams::default(),
         flusher,
         head,
         failed: None,
@@ -189,7 +194,7 @@ fn begin_log(
         metadata: Bytes::new(),
         data: Bytes::from_static(b"{}"),
     };
-    let request = AppendRequest { stream, expected: Expected::NoStream, events: vec![event] };
-    segment::create(disk, log_dir, store, segment, &first_records(segment.first(), key, &request))?;
+    let events = GroupEvents { key, stream: Cow::Owned(stream), first: 0, events: Cow::Owned(vec![event]) };
+    segment::create(disk, log_dir, store, segment, &first_records(segment.first(), events))?;
     Ok(segment)
 }

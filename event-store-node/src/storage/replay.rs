@@ -37,7 +37,12 @@ pub(crate) struct Replayed {
 }
 
 /// Reads the log from `checkpoint` on into the tail, flushing it when it grows, and clears an interrupted write.
-pub(crate) fn replay(log: &Log, index: &Index, checkpoint: u64) -> Result<Replayed, StorageError> {
+pub(crate) fn replay(
+    log: &Log,
+    index: &Index,
+    checkpoint: u64,
+    flush_events: usize,
+) -> Result<Replayed, StorageError> {
     let segments = log.segments();
     let total = segments.last().map_or(0, Segment::limit);
     if checkpoint > total {
@@ -55,7 +60,7 @@ pub(crate) fn replay(log: &Log, index: &Index, checkpoint: u64) -> Result<Replay
             let key = StreamKey::new(log.store, &record.stream);
             tail.active.push(key, record.revision.0, record.position.0);
             tail.active.end = record.end;
-            flush::while_replaying(index, &mut tail, &mut flushed_end)
+            flush::while_replaying(index, &mut tail, &mut flushed_end, flush_events)
         })?;
         let next = segments.get(at + 1).copied();
         if let Some(next) = next {

@@ -11,13 +11,15 @@ use std::time::Duration;
 use contract::LogPosition;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::append::{AppendOutcome, AppendRequest};
+use super::append::{AppendOutcome, AppendRequest, DeleteRequest};
 use super::disk::Disk;
 use super::error::{AppendError, StorageError};
+use super::flush;
+use super::plan::Change;
 use super::record;
 use super::recovery::{self, Dropped};
 use super::segment::SEGMENT_HEADER_BYTES;
-use super::writer::{Job, Shared};
+use super::writer::{Job, Shared, Waiting};
 
 /// Bytes of events that may wait to be written; who comes later waits for room.
 const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
@@ -106,9 +108,21 @@ impl Storage {
     /// # Errors
     /// When the directory is in use or foreign, when the log is damaged, or when the machine refuses.
     pub fn open(disk: Arc<dyn Disk>, config: StorageConfig) -> Result<(Self, Option<Dropped>), StorageError> {
+        Self::open_flushing_each(disk, config, flush::FLUSH_EVENTS)
+    }
+
+    /// The same with another number of events after which the index is flushed, for tests of what happens meanwhile.
+    ///
+    /// # Errors
+    /// As [`Storage::open`].
+    pub fn open_flushing_each(
+        disk: Arc<dyn Disk>,
+        config: StorageConfig,
+        flush_events: usize,
+    ) -> Result<(Self, Option<Dropped>), StorageError> {
         config.check()?;
         let (queue, jobs) = mpsc::channel(MAX_QUEUED_APPENDS);
-        let (writer, head, dropped) = recovery::open(disk, &config)?;
+        let (writer, head, dropped) = recovery::open(disk, &config, flush_events.max(1))?;
         let shared = writer.shared.clone();
         let thread = std::thread::Builder::new()
             .name("log-writer".to_owned())
@@ -131,12 +145,29 @@ impl Storage {
         if payload > limit || !fits_a_segment {
             return Err(AppendError::TooLarge { limit });
         }
+        self.submit(Change::Append(request), bytes).await
+    }
+
+    /// Deletes a stream. Success means that it is on disk.
+    ///
+    /// # Errors
+    /// As [`Storage::append`].
+    pub async fn delete(&self, request: DeleteRequest) -> Result<AppendOutcome, AppendError> {
+        let bytes = request.stream.as_str().len() as u64;
+        self.submit(Change::Delete(request), bytes).await?.await
+    }
+
+    async fn submit(&self, change: Change, bytes: u64) -> Result<Pending, AppendError> {
         let share = u32::try_from(bytes.min(MAX_QUEUED_BYTES as u64)).unwrap_or(u32::MAX);
         let closed = || AppendError::Stopped("the node is stopping".to_owned());
         let (reply, receiver) = oneshot::channel();
         let queued = async {
             let permit = Arc::clone(&self.0.room).acquire_many_owned(share).await.map_err(|_| closed())?;
-            self.0.queue.send(Job::Append { request, reply, permit }).await.map_err(|_| closed())
+            self.0
+                .queue
+                .send(Job::Change(Waiting { change, reply, _permit: permit }))
+                .await
+                .map_err(|_| closed())
         };
         tokio::time::timeout(BUSY_AFTER, queued).await.map_err(|_| AppendError::Busy)??;
         Ok(Pending(receiver))
@@ -162,7 +193,8 @@ impl Storage {
         self.0.config.max_append_bytes
     }
 
-    /// Answers what is queued, flushes the index, and frees the data directory. Blocks until that is done.
+    /// Answers what is queued, flushes the index, and frees the data directory. Blocks until that is done; no stream
+    /// can be read after that.
     pub fn close(&self) {
         let thread = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return };

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::StreamKey;
+use super::record::TOMBSTONE_REVISION;
 
 /// Positions of the newest events of one stream, in order of revision.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ impl StreamTail {
 #[derive(Debug, Default)]
 pub(crate) struct Generation {
     pub streams: HashMap<StreamKey, StreamTail>,
+    /// Where the streams end that were deleted for good.
+    pub tombstones: HashMap<StreamKey, u64>,
     /// How many events they are.
     pub events: usize,
     /// Everything before this position is in this generation or an earlier one.
@@ -42,9 +45,13 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
-    /// Adds the next event of a stream.
+    /// Adds the next event of a stream, or its tombstone.
     pub(crate) fn push(&mut self, key: StreamKey, revision: u64, position: u64) {
         self.events += 1;
+        if revision == TOMBSTONE_REVISION {
+            self.tombstones.insert(key, position);
+            return;
+        }
         match self.streams.entry(key) {
             Entry::Occupied(mut stream) => stream.get_mut().positions.push(position),
             Entry::Vacant(free) => {
@@ -76,6 +83,18 @@ impl Tail {
     /// The stream's last revision, if it has newer events than the index.
     pub(crate) fn last_revision(&self, key: StreamKey) -> Option<u64> {
         self.generations().rev().find_map(|generation| generation.streams.get(&key)).map(StreamTail::last)
+    }
+
+    /// What the tail knows of a stream's tombstone; `None` when only the index can tell.
+    pub(crate) fn tombstone(&self, key: StreamKey) -> Option<Option<u64>> {
+        let found = self.newest_tombstone(key);
+        // Nothing follows a tombstone, so events here say that there is none in the index.
+        if found.is_none() && self.last_revision(key).is_none() { None } else { Some(found) }
+    }
+
+    /// The stream's tombstone, if it is not in the index yet.
+    pub(crate) fn newest_tombstone(&self, key: StreamKey) -> Option<u64> {
+        self.generations().find_map(|generation| generation.tombstones.get(&key)).copied()
     }
 
     /// Positions of the revisions from `from` on, at most `count`, and where the tail of the stream begins.
@@ -117,6 +136,19 @@ mod tests {
     use super::*;
 
     const KEY: StreamKey = StreamKey(1);
+
+    #[test]
+    fn a_tombstone_is_no_event_and_is_told_from_either_generation() {
+        let mut tail = Tail::default();
+        assert_eq!(tail.tombstone(KEY), None, "the index may know of one");
+        tail.active.push(KEY, 5, 50);
+        assert_eq!(tail.tombstone(KEY), Some(None));
+        tail.start_flush();
+        tail.active.push(KEY, TOMBSTONE_REVISION, 60);
+        assert_eq!((tail.tombstone(KEY), tail.last_revision(KEY)), (Some(Some(60)), Some(5)));
+        tail.start_flush();
+        assert_eq!((tail.tombstone(KEY), tail.last_revision(KEY)), (Some(Some(60)), None));
+    }
 
     #[test]
     fn a_range_is_put_together_from_both_generations() {

@@ -9,13 +9,14 @@ use contract::LogPosition;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tracing::error;
 
-use super::append::{AppendOutcome, AppendRequest, Revision};
-use super::decide::{Decision, decide};
+use super::append::{AppendOutcome, Revision, StreamName};
 use super::disk::DiskFile;
 use super::flush::Flusher;
 use super::group::{Group, GroupView};
 use super::index::Index;
+use super::known::KnownStreams;
 use super::log::Log;
+use super::plan::{Change, Plan};
 use super::prepare::NextSegment;
 use super::recent::RecentIds;
 use super::record;
@@ -35,10 +36,19 @@ pub(crate) type Reply = oneshot::Sender<Result<AppendOutcome, AppendError>>;
 /// What the writer is asked for.
 #[derive(Debug)]
 pub(crate) enum Job {
-    /// An append; the permit is its share of the memory for queued appends.
-    Append { request: AppendRequest, reply: Reply, permit: OwnedSemaphorePermit },
+    /// An append or a deletion.
+    Change(Waiting),
     /// The end: what came before is still answered.
     Close,
+}
+
+/// A change that waits to be written.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub change: Change,
+    pub reply: Reply,
+    /// Its share of the memory for what waits.
+    pub _permit: OwnedSemaphorePermit,
 }
 
 /// The parts that readers share with the writer.
@@ -47,6 +57,13 @@ pub(crate) struct Shared {
     pub log: Arc<Log>,
     pub index: Arc<Index>,
     pub tail: Arc<RwLock<Tail>>,
+}
+
+impl Shared {
+    /// What the index knows a stream by.
+    pub(crate) fn key(&self, stream: &StreamName) -> StreamKey {
+        StreamKey::new(self.log.store, stream.as_str().as_bytes())
+    }
 }
 
 /// The writer's own state.
@@ -59,6 +76,7 @@ pub(crate) struct Writer {
     pub at: u64,
     pub next: NextSegment,
     pub recent: RecentIds,
+    pub known: KnownStreams,
     pub flusher: Flusher,
     pub head: watch::Sender<Head>,
     /// Why nothing is written any more.
@@ -76,10 +94,8 @@ impl Writer {
             let mut closing = false;
             for job in jobs.drain(..) {
                 match job {
-                    Job::Append { request, reply, permit } if !closing => {
-                        waiting.push_back((request, reply, permit));
-                    }
-                    Job::Append { reply, .. } => stopped(reply, "the node is stopping"),
+                    Job::Change(change) if !closing => waiting.push_back(change),
+                    Job::Change(change) => stopped(change.reply, "the node is stopping"),
                     Job::Close => closing = true,
                 }
             }
@@ -95,22 +111,24 @@ impl Writer {
         drop(next);
         if failed.is_none() {
             flusher.finish(&shared.tail);
+        } else {
+            flusher.give_up();
         }
+        shared.index.close();
         drop(lock);
     }
 
-    fn write_group(&mut self, waiting: &mut VecDeque<(AppendRequest, Reply, OwnedSemaphorePermit)>) {
+    fn write_group(&mut self, waiting: &mut VecDeque<Waiting>) {
+        self.known.forget_if_many();
         let mut group = Group::new(self.at);
-        while let Some((request, ..)) = waiting.front() {
-            let bound = record::encoded_bound(&request.stream, &request.events);
-            let group_is_full = group.bytes.len() as u64 + bound > MAX_GROUP_BYTES as u64;
-            let segment_is_full = group.end() + bound > self.segment.limit();
-            if (group_is_full || segment_is_full) && !group.is_empty() {
-                break;
+        while let Some(next) = waiting.pop_front() {
+            match self.stage(&mut group, &next.change) {
+                Some(result) => group.replies.push((next.reply, result)),
+                None => {
+                    waiting.push_front(next);
+                    break;
+                }
             }
-            let Some((request, reply, _permit)) = waiting.pop_front() else { break };
-            let result = self.stage(&mut group, &request, segment_is_full);
-            group.replies.push((reply, result));
         }
         if let Err(error) = self.commit(&group) {
             self.fail(&error);
@@ -124,51 +142,52 @@ impl Writer {
         }
     }
 
-    /// Decides on an append and puts its records into the group.
-    fn stage(
-        &mut self,
-        group: &mut Group,
-        request: &AppendRequest,
-        segment_is_full: bool,
-    ) -> Result<AppendOutcome, AppendError> {
-        let staged = self.try_stage(group, request, segment_is_full);
-        staged.map_err(|error| {
+    /// Decides on a change and puts its records into the group; `None` when they belong into the next one.
+    fn stage(&mut self, group: &mut Group, change: &Change) -> Option<Result<AppendOutcome, AppendError>> {
+        if let Some(reason) = &self.failed {
+            return Some(Err(AppendError::Stopped(reason.clone())));
+        }
+        self.try_stage(group, change).unwrap_or_else(|error| {
             // A stream whose past cannot be read takes no appends; the others still do.
             error!(%error, "an append could not be decided");
-            AppendError::Stopped(error.to_string())
+            Some(Err(AppendError::Stopped(error.to_string())))
         })
     }
 
     fn try_stage(
         &mut self,
         group: &mut Group,
-        request: &AppendRequest,
-        segment_is_full: bool,
-    ) -> Result<AppendOutcome, StorageError> {
-        if self.failed.is_some() {
-            // The caller answers with the failure.
-            return Ok(AppendOutcome::WrongExpectedRevision { current: None });
-        }
-        let key = StreamKey::new(self.shared.log.store, request.stream.as_str().as_bytes());
+        change: &Change,
+    ) -> Result<Option<Result<AppendOutcome, AppendError>>, StorageError> {
         let view = GroupView { shared: &self.shared, group, recent: &self.recent };
-        let (revision, position) = match decide(request, key, &view)? {
-            Decision::Refuse { current } => {
-                return Ok(AppendOutcome::WrongExpectedRevision { current: current.map(Revision) });
-            }
-            Decision::Nothing { current } => (current, None),
-            Decision::Duplicate { revision, position } => (Some(revision), Some(position)),
-            Decision::Write { first } => {
-                if segment_is_full {
-                    self.roll(group)?;
-                }
-                group.append(key, request, first);
-                for (revision, event) in (first..).zip(&request.events) {
-                    self.recent.insert(key, event.id, revision);
-                }
-                (Some(first + request.events.len() as u64 - 1), group.last_position())
-            }
+        let parts = match change.plan(&view, &mut self.known)? {
+            Plan::Answer(outcome) => return Ok(Some(Ok(outcome))),
+            Plan::Write(parts) => parts,
         };
-        Ok(AppendOutcome::Appended { revision: revision.map(Revision), position: position.map(LogPosition) })
+        let bound: u64 = parts.iter().map(|part| record::encoded_bound(&part.stream, &part.events)).sum();
+        let group_is_full = group.bytes.len() as u64 + bound > MAX_GROUP_BYTES as u64;
+        let segment_is_full = group.end() + bound > self.segment.limit();
+        if (group_is_full || segment_is_full) && !group.is_empty() {
+            return Ok(None);
+        }
+        let room = self.next.capacity();
+        if bound > room {
+            return Ok(Some(Err(AppendError::TooLarge { limit: room })));
+        }
+        // The segment that an earlier run left prepared may be smaller than those of now.
+        while group.end() + bound > self.segment.limit() {
+            self.roll(group)?;
+        }
+        let position = group.append(&parts).map(LogPosition);
+        for part in &parts {
+            self.known.note(&self.shared, part);
+        }
+        let Some(answered) = parts.first() else { return Ok(None) };
+        for (revision, event) in (answered.first..).zip(answered.events.iter()) {
+            self.recent.insert(answered.key, event.id, revision);
+        }
+        let revision = Some(Revision(answered.first + answered.events.len() as u64 - 1));
+        Ok(Some(Ok(AppendOutcome::Appended { revision, position })))
     }
 
     /// Goes on in the next segment. The group has written nothing yet.

@@ -43,6 +43,36 @@ async fn a_wrong_expected_revision_is_the_answer_of_its_append() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_form_of_expectation_is_held_to_and_events_are_known_again_as_in_a_single_append() {
+    use ExpectedRevision::{Any, Exact, NoStream, StreamExists};
+    let running = start().await;
+    // A session is over after its first refusal.
+    let append = async |expected, events| {
+        let session = running.client.batch_append(&Default::default()).await.expect("a session");
+        session.append_to_stream("a-1", expected, events).await.map(|answer| answer.current_revision()).ok()
+    };
+    let (first, second) = (event(1), event(2));
+    let pair = || vec![first.clone(), second.clone()];
+    assert_eq!(append(StreamExists, pair()).await, None);
+    assert_eq!(append(Exact(0), pair()).await, None);
+    assert_eq!(append(NoStream, pair()).await, Some(Some(1)));
+    for known in [NoStream, Any, StreamExists] {
+        assert_eq!(append(known, pair()).await, Some(Some(1)), "{known:?}");
+    }
+    assert_eq!(append(Exact(0), vec![second.clone()]).await, Some(Some(1)));
+    for wrong in [NoStream, Exact(0), Exact(2)] {
+        assert_eq!(append(wrong, vec![event(9)]).await, None, "{wrong:?}");
+    }
+    assert_eq!(append(Any, vec![first.clone(), event(9)]).await, None, "known in part");
+    assert_eq!(append(Exact(1), vec![event(3)]).await, Some(Some(2)));
+    assert_eq!(append(StreamExists, vec![event(4)]).await, Some(Some(3)));
+    assert_eq!(append(Any, vec![event(5)]).await, Some(Some(4)));
+    assert_eq!(append(Exact(4), vec![]).await, Some(Some(4)), "nothing to write");
+    assert_eq!(numbers(&running.client, "a-1").await.len(), 5);
+    running.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_large_batch_is_one_append() {
     let running = start().await;
     let session = running.client.batch_append(&Default::default()).await.expect("a session");

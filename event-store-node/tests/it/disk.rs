@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 /// A write may reach the disk in pieces of this size, in any order.
-const SECTOR_BYTES: usize = 512;
+pub const SECTOR_BYTES: usize = 512;
 
 #[derive(Debug, Default)]
 struct Content {
@@ -49,6 +49,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl MemoryDisk {
+    /// A disk with files on it, all of them synced.
+    pub fn holding(files: impl Iterator<Item = (PathBuf, Vec<u8>)>) -> Self {
+        let synced = |bytes: Vec<u8>| Content { written: bytes.clone(), synced: bytes, dirty: Vec::new() };
+        let files = files.map(|(path, bytes)| (path, Arc::new(Mutex::new(synced(bytes)))));
+        Self { files: Arc::new(Mutex::new(files.collect())), ..Self::default() }
+    }
+
+    /// Flips one bit of a file.
+    pub fn flip(&self, path: &Path, offset: usize, bit: u8) {
+        let content = lock(&self.files).get(path).map(Arc::clone).expect("a file");
+        lock(&content).written[offset] ^= 1 << bit;
+    }
+
     /// How often a segment of the log was synced.
     pub fn log_syncs(&self) -> u64 {
         self.switches.syncs.load(Ordering::SeqCst)

@@ -1,13 +1,21 @@
 //! The node through the official client and over the wire, and its storage through its own door.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by failing")]
 
+mod against_model;
 mod append;
 mod batch_append;
+mod crash;
+mod delete;
 mod discover;
 mod disk;
 mod durable;
+mod fuzz;
 mod generated;
+mod journal;
 mod kill;
+mod linearizable;
+mod metadata;
+mod model;
 mod pages;
 mod persistent;
 mod persistent_manage;
@@ -16,6 +24,7 @@ mod persistent_restart;
 mod persistent_support;
 mod quick_ack;
 mod raw;
+mod raw_delete;
 mod read;
 mod reopen;
 mod restart;

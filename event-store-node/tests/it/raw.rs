@@ -2,7 +2,7 @@
 
 #[path = "../../src/proto/mod.rs"]
 #[allow(dead_code, unused_imports, unreachable_pub)]
-pub(crate) mod proto;
+pub mod proto;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,22 +20,22 @@ use proto::streams::batch_append_resp;
 use proto::streams::read_req::options as read;
 use proto::streams::read_resp::Content;
 use proto::streams::{
-    AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, ReadReq, ReadResp, append_req, append_resp,
-    read_req,
+    AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq, ReadResp,
+    TombstoneReq, TombstoneResp, append_req, append_resp, delete_req, read_req, tombstone_req,
 };
 use proto::{StreamIdentifier, WrongExpectedVersion, uuid, wrong_expected_version};
 
 const STREAMS: &str = "/event_store.client.streams.Streams";
 
-struct Wire(tonic::client::Grpc<Channel>);
+pub struct Wire(tonic::client::Grpc<Channel>);
 
 impl Wire {
-    async fn to(node: &event_store_node::Node) -> Self {
+    pub async fn to(node: &event_store_node::Node) -> Self {
         let channel = Channel::from_shared(format!("http://{}", node.address())).expect("an address");
         Self(tonic::client::Grpc::new(channel.connect().await.expect("a connection")))
     }
 
-    async fn append(&mut self, messages: Vec<append_req::Content>) -> Result<AppendResp, Status> {
+    pub async fn append(&mut self, messages: Vec<append_req::Content>) -> Result<AppendResp, Status> {
         let messages = messages.into_iter().map(|content| AppendReq { content: Some(content) });
         self.0.ready().await.expect("a connection");
         let path = format!("{STREAMS}/Append").parse().expect("a path");
@@ -43,7 +43,7 @@ impl Wire {
         self.0.client_streaming(request, path, ProstCodec::default()).await.map(tonic::Response::into_inner)
     }
 
-    async fn batch(&mut self, messages: Vec<BatchAppendReq>, stay: Duration) -> Vec<BatchAppendResp> {
+    pub async fn batch(&mut self, messages: Vec<BatchAppendReq>, stay: Duration) -> Vec<BatchAppendResp> {
         self.0.ready().await.expect("a connection");
         let path = format!("{STREAMS}/BatchAppend").parse().expect("a path");
         let linger = stream::once(tokio::time::sleep(stay)).filter_map(|()| async { None });
@@ -53,7 +53,28 @@ impl Wire {
         within(answers.try_collect()).await.expect("answers")
     }
 
-    async fn read(&mut self, options: read_req::Options) -> Result<Vec<Content>, Status> {
+    pub async fn delete(&mut self, options: delete_req::Options) -> Result<DeleteResp, Status> {
+        self.unary_of("Delete", DeleteReq { options: Some(options) }).await
+    }
+
+    pub async fn tombstone(&mut self, options: tombstone_req::Options) -> Result<TombstoneResp, Status> {
+        self.unary_of("Tombstone", TombstoneReq { options: Some(options) }).await
+    }
+
+    async fn unary_of<Q, A>(&mut self, call: &str, request: Q) -> Result<A, Status>
+    where
+        Q: Message + Send + Sync + 'static,
+        A: Message + Default + Send + Sync + 'static,
+    {
+        self.0.ready().await.expect("a connection");
+        let path = format!("{STREAMS}/{call}").parse().expect("a path");
+        self.0
+            .unary(Request::new(request), path, ProstCodec::default())
+            .await
+            .map(tonic::Response::into_inner)
+    }
+
+    pub async fn read(&mut self, options: read_req::Options) -> Result<Vec<Content>, Status> {
         self.0.ready().await.expect("a connection");
         let path = format!("{STREAMS}/Read").parse().expect("a path");
         let request = Request::new(ReadReq { options: Some(options) });
@@ -68,7 +89,7 @@ impl Wire {
     }
 }
 
-pub(crate) fn stream_name(name: &str) -> Option<StreamIdentifier> {
+pub fn stream_name(name: &str) -> Option<StreamIdentifier> {
     Some(StreamIdentifier { stream_name: Bytes::copy_from_slice(name.as_bytes()) })
 }
 
@@ -76,7 +97,7 @@ pub(crate) fn text_id(id: u128) -> Option<proto::Uuid> {
     Some(proto::Uuid { value: Some(uuid::Value::String(::uuid::Uuid::from_u128(id).to_string())) })
 }
 
-fn options(stream: &str) -> append_req::Content {
+pub fn options(stream: &str) -> append_req::Content {
     append_req::Content::Options(append_req::Options {
         stream_identifier: stream_name(stream),
         expected_stream_revision: Some(append_req::options::ExpectedStreamRevision::NoStream(())),
@@ -87,7 +108,7 @@ fn properties(keys: &[&str]) -> HashMap<String, String> {
     keys.iter().map(|key| ((*key).to_owned(), "application/json".to_owned())).collect()
 }
 
-fn message(id: u128, keys: &[&str], bytes: usize) -> append_req::Content {
+pub fn message(id: u128, keys: &[&str], bytes: usize) -> append_req::Content {
     append_req::Content::ProposedMessage(append_req::ProposedMessage {
         id: text_id(id),
         metadata: properties(keys),
@@ -96,7 +117,7 @@ fn message(id: u128, keys: &[&str], bytes: usize) -> append_req::Content {
     })
 }
 
-pub(crate) fn trailers(status: &Status) -> Vec<(String, String)> {
+pub fn trailers(status: &Status) -> Vec<(String, String)> {
     let text = |value: &tonic::metadata::MetadataValue<tonic::metadata::Ascii>| {
         value.to_str().expect("text").to_owned()
     };
@@ -168,7 +189,7 @@ async fn a_wrong_expected_version_fills_both_generations_of_fields() {
     running.node.shutdown().await;
 }
 
-fn batch_message(correlation: u128, with_options: bool, ids: &[u128], is_final: bool) -> BatchAppendReq {
+pub fn batch_message(correlation: u128, with_options: bool, ids: &[u128], is_final: bool) -> BatchAppendReq {
     let options = batch::Options {
         stream_identifier: stream_name("a-1"),
         expected_stream_position: Some(batch::options::ExpectedStreamPosition::NoStream(())),
@@ -220,6 +241,43 @@ async fn a_batch_append_may_come_in_pieces_and_its_refusal_is_packed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn refused_batch_appends_say_why_in_a_packed_detail() {
+    let running = start().await;
+    let mut wire = Wire::to(&running.node).await;
+    let mut too_large = batch_message(1, true, &[11], true);
+    too_large.proposed_messages[0].data = vec![7; MAX_APPEND_BYTES as usize + 1].into();
+    let mut without_type = batch_message(2, true, &[21], true);
+    without_type.proposed_messages[0].metadata = properties(&["content-type"]);
+    let mut without_expectation = batch_message(3, true, &[31], true);
+    without_expectation.options.as_mut().expect("options").expected_stream_position = None;
+    let answers = wire.batch(vec![too_large, without_type, without_expectation], Duration::ZERO).await;
+    let expected = [(1, 3, "MaximumAppendSizeExceeded"), (2, 3, "BadRequest"), (3, 3, "BadRequest")];
+    assert_eq!(answers.len(), expected.len());
+    for (answer, (correlation, code, kind)) in answers.iter().zip(expected) {
+        assert_eq!(answer.correlation_id, text_id(correlation));
+        let Some(batch_append_resp::Result::Error(refused)) = &answer.result else { panic!("{answer:?}") };
+        assert_eq!((refused.code, refused.message.as_str()), (code, kind));
+        let detail = refused.details.as_ref().expect("a detail");
+        assert_eq!(detail.type_url, format!("type.googleapis.com/event_store.client.{kind}"));
+    }
+    running.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_of_nothing_to_nothing_has_neither_revision_nor_position() {
+    use append_resp::success::{CurrentRevisionOption, PositionOption};
+    let running = start().await;
+    let mut wire = Wire::to(&running.node).await;
+    let answer = wire.append(vec![options("a-1")]).await.expect("answered");
+    let expected = append_resp::Success {
+        current_revision_option: Some(CurrentRevisionOption::NoStream(())),
+        position_option: Some(PositionOption::NoPosition(())),
+    };
+    assert_eq!(answer.result, Some(append_resp::Result::Success(expected)));
+    running.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_append_that_is_not_finished_in_time_is_dropped_and_answered() {
     let running = start().await;
     let mut wire = Wire::to(&running.node).await;
@@ -240,7 +298,7 @@ async fn a_batch_append_that_is_not_finished_in_time_is_dropped_and_answered() {
     running.node.shutdown().await;
 }
 
-fn read_options(stream: &str, compatibility: u32) -> read_req::Options {
+pub fn read_options(stream: &str, compatibility: u32) -> read_req::Options {
     let stream = read::StreamOptions {
         stream_identifier: stream_name(stream),
         revision_option: Some(read::stream_options::RevisionOption::Start(())),
@@ -297,6 +355,19 @@ async fn the_last_position_of_a_stream_is_told_to_who_asks_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_read_of_no_events_shows_none() {
+    let running = start().await;
+    running.client.append_to_stream("a-1", &Default::default(), events(0..3)).await.expect("written");
+    let mut wire = Wire::to(&running.node).await;
+    for read_direction in [0, 1] {
+        let none = Some(read::CountOption::Count(0));
+        let options = read_req::Options { read_direction, count_option: none, ..read_options("a-1", 0) };
+        assert_eq!(wire.read(options).await.expect("read"), []);
+    }
+    running.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reads_that_make_no_sense_are_refused() {
     let running = start().await;
     let mut wire = Wire::to(&running.node).await;
@@ -337,9 +408,10 @@ async fn what_is_not_served_is_unimplemented() {
     let running = start().await;
     let mut wire = Wire::to(&running.node).await;
     for path in [
-        "/event_store.client.streams.Streams/Delete",
-        "/event_store.client.streams.Streams/Tombstone",
         "/event_store.client.monitoring.Monitoring/Stats",
+        "/event_store.client.operations.Operations/StartScavenge",
+        "/event_store.client.projections.Projections/Create",
+        "/event_store.client.users.Users/Create",
     ] {
         assert_eq!(wire.unary(path).await.expect_err("refused").code(), Code::Unimplemented, "{path}");
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use event_store_node::{Node, NodeConfig};
 use eventstore::{
-    AppendToStreamOptions, Client, EventData, ExpectedRevision, ReadStreamOptions, StreamPosition,
+    AppendToStreamOptions, Client, EventData, ExpectedRevision, ReadAllOptions, ReadStreamOptions,
+    ResolvedEvent, StreamPosition,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -67,6 +68,17 @@ pub async fn numbers(client: &Client, stream: &str) -> Vec<(u64, u64)> {
     while let Some(event) = read.next().await.expect("an event") {
         let event = event.get_original_event();
         found.push((event.revision, number(&event.data)));
+    }
+    found
+}
+
+/// Everything in the log, in order.
+pub async fn everything(client: &Client) -> Vec<ResolvedEvent> {
+    let options = ReadAllOptions::default().position(StreamPosition::Start).max_count(usize::MAX);
+    let mut read = client.read_all(&options).await.expect("a read");
+    let mut found = Vec::new();
+    while let Some(event) = read.next().await.expect("an event") {
+        found.push(event);
     }
     found
 }

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use event_store::{AppendError, EventStore, Expected, MAX_APPEND_BYTES, NewEvent, Revision, StreamId};
+use event_store::{
+    AppendError, EventStore, Expected, MAX_APPEND_BYTES, NewEvent, ReadError, Revision, StreamId,
+};
 
 use crate::support::{Proxy, connect, event, events, node_and_store, start_node, stream, until};
 
@@ -38,6 +40,30 @@ async fn a_stream_that_is_elsewhere_refuses_with_its_revision() {
     assert_eq!(append(Expected::Any).await.unwrap().revision, Revision(3));
     assert_eq!(append(Expected::StreamExists).await.unwrap().revision, Revision(4));
     assert_eq!(length(&store, &stream).await, 5, "no refused append left anything");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_was_deleted_for_good_refuses_appends_and_reads_as_deleted() {
+    let (_dir, node, store) = node_and_store().await;
+    let (ended, hidden) = (stream("product"), stream("product"));
+    for stream in [&ended, &hidden] {
+        store.append(stream, Expected::NoStream, events(0..3)).await.unwrap();
+    }
+    let settings = format!("esdb://{}?tls=false", node.address()).parse().unwrap();
+    let client = eventstore::Client::new(settings).unwrap();
+    client.tombstone_stream(ended.as_str(), &Default::default()).await.unwrap();
+    client.delete_stream(hidden.as_str(), &Default::default()).await.unwrap();
+
+    for expected in [Expected::Any, Expected::Exact(Revision(2)), Expected::StreamExists] {
+        let refused = store.append(&ended, expected, events(0..1)).await;
+        assert_eq!(refused, Err(AppendError::StreamDeleted));
+    }
+    assert_eq!(store.read_stream(&ended, Revision::FIRST, 10).await, Err(ReadError::StreamDeleted));
+    assert_eq!(store.tail(&ended).await, Err(ReadError::StreamDeleted));
+
+    assert_eq!(store.read_stream(&hidden, Revision::FIRST, 10).await.unwrap(), None);
+    assert_eq!(store.append(&hidden, Expected::NoStream, events(3..4)).await.unwrap().revision, Revision(3));
+    assert_eq!(length(&store, &hidden).await, 1, "what came before stays hidden");
 }
 
 #[tokio::test(flavor = "multi_thread")]
