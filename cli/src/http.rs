@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, HttpBody as _, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use contract::{ApiError, ErrorCode};
-use http_body_util::LengthLimitError;
+use futures::{StreamExt as _, stream};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -35,7 +35,7 @@ const HEAD_WITHIN: Duration = Duration::from_secs(30);
 /// The body of a request comes within this time, or the request is given up.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
-/// No body may be longer.
+/// So much of a body is waited for here; whoever reads it refuses one that is longer.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// How long nothing is accepted after that failed, for want of files to open as a rule.
@@ -73,8 +73,7 @@ fn bounded(routes: Router, bounds: Bounds) -> Router {
 async fn bound(State(bounds): State<Bounds>, id: RequestId, request: Request, next: Next) -> Response {
     let Ok(_place) = bounds.places.try_acquire() else { return turned_away(ErrorCode::TooManyRequests, &id) };
     let request = match tokio::time::timeout(bounds.body_within, whole(request)).await {
-        Ok(Ok(request)) => request,
-        Ok(Err(error)) => return observability::http::error(error, &id),
+        Ok(request) => request,
         Err(_) => return observability::http::error(ErrorCode::BodyTimeout.into(), &id),
     };
     match tokio::time::timeout(bounds.deadline, next.run(request)).await {
@@ -83,21 +82,22 @@ async fn bound(State(bounds): State<Bounds>, id: RequestId, request: Request, ne
     }
 }
 
-/// The request with its body here: a client that is slow to send it is not a service that is slow to answer.
-async fn whole(request: Request) -> Result<Request, ApiError> {
+/// The request with its body here: a client that is slow to send it is not a service that is slow to answer. A body that
+/// is too long or breaks off is handed on as that, for whoever reads it to refuse in its own form.
+async fn whole(request: Request) -> Request {
     if request.body().is_end_stream() {
-        return Ok(request);
+        return request;
     }
     let (head, body) = request.into_parts();
-    let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|error| {
-        let is_too_long =
-            std::error::Error::source(&error).is_some_and(|cause| cause.is::<LengthLimitError>());
-        match is_too_long {
-            true => ErrorCode::BodyTooLarge.into(),
-            false => ApiError::new(ErrorCode::BadRequest).with_message("the body could not be read"),
-        }
-    })?;
-    Ok(Request::from_parts(head, Body::from(bytes)))
+    let mut rest = body.into_data_stream();
+    let (mut read, mut length) = (Vec::new(), 0);
+    while length <= BODY_BYTES_MAX
+        && let Some(piece) = rest.next().await
+    {
+        length += piece.as_ref().map_or(0, Bytes::len);
+        read.push(piece);
+    }
+    Request::from_parts(head, Body::from_stream(stream::iter(read).chain(rest)))
 }
 
 fn turned_away(code: ErrorCode, id: &RequestId) -> Response {
@@ -151,9 +151,10 @@ async fn serve_heads_within(
 
 #[cfg(test)]
 mod tests {
+    use axum::body::to_bytes;
+    use axum::extract::DefaultBodyLimit;
     use axum::http::StatusCode;
     use axum::routing::{get, post};
-    use futures::StreamExt as _;
     use serde_json::Value;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpStream;
@@ -216,20 +217,18 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_does_not_send_its_body_hears_that_it_was_waited_for() {
         let router = bounded(
-            Router::new().route("/", post(async |body: String| body)),
+            Router::new()
+                .route("/", post(async |body: String| body))
+                .layer(DefaultBodyLimit::max(BODY_BYTES_MAX)),
             Bounds { body_within: Duration::from_millis(5), ..bounds(1, Duration::from_secs(60)) },
         );
-        let begun =
-            futures::stream::iter([Ok::<_, std::io::Error>("half")]).chain(futures::stream::pending());
+        let begun = stream::iter([Ok::<_, std::io::Error>("half")]).chain(stream::pending());
         let request = Request::post("/").body(Body::from_stream(begun)).unwrap();
         let response = router.clone().oneshot(request).await.unwrap();
         assert_eq!((response.status().as_u16(), error_code(response).await.as_str()), (408, "BODY_TIMEOUT"));
         let request = Request::post("/").body(Body::from(vec![b' '; BODY_BYTES_MAX + 1])).unwrap();
         let response = router.clone().oneshot(request).await.unwrap();
-        assert_eq!(
-            (response.status().as_u16(), error_code(response).await.as_str()),
-            (413, "BODY_TOO_LARGE")
-        );
+        assert_eq!(response.status().as_u16(), 413, "it is for the handler to say so");
         let request = Request::post("/").body(Body::from("all of it")).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(to_bytes(response.into_body(), 100).await.unwrap(), "all of it");
