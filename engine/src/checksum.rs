@@ -52,6 +52,20 @@ impl Checksums {
         }
     }
 
+    /// Adds the sums over other rows of the same view.
+    pub(crate) fn add(&mut self, other: &Checksums) {
+        self.rows += other.rows;
+        for (column, sum) in &other.columns {
+            let own = self.columns.entry(column.clone()).or_default();
+            *own = own.wrapping_add(*sum);
+        }
+    }
+
+    /// The sum of a column, 0 for one that no row had.
+    pub(crate) fn column(&self, name: &str) -> u128 {
+        self.columns.get(name).copied().unwrap_or_default()
+    }
+
     /// The columns as they stand in the row of the view: 32 hex digits each.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         let columns = self.columns.iter();

@@ -1,4 +1,4 @@
-//! The engine of a process: one live tail, one worker a projection.
+//! The engine of a process: one live tail, and one worker for each version of each projection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,19 +17,29 @@ use crate::projection::Projection;
 use crate::source::feed::Log;
 use crate::source::tail::{SUBSCRIPTION_MESSAGES, Tail};
 use crate::source::{Head, prefixes};
-use crate::worker::Worker;
-use crate::write::sql::TableSql;
+use crate::versions::supervisor::Supervisor;
+use crate::worker::Shared;
 
 /// How long to wait before asking again for a log that is not there.
 const LOG_PAUSE: Duration = Duration::from_secs(1);
 
-/// Folds projections until it is told to stop. Several processes may run the same projections: one worker of each is
-/// active, the others stand by.
+/// Folds projections until it is told to stop. Several processes may run the same projections: one worker of each
+/// version is active, the others stand by.
 pub struct Engine<E> {
-    projections: Vec<(Arc<Projection<E>>, watch::Sender<bool>)>,
+    projections: Vec<Folds<E>>,
     store: EventStore,
     pool: Pool,
     decoder: Arc<dyn Decoder<E>>,
+    build_memory: usize,
+}
+
+/// What rows may take in memory while a version is built, bytes, about, unless it is said otherwise.
+const BUILD_MEMORY: usize = 128 * 1024 * 1024;
+
+/// A projection with all its folds that this binary has, ascending.
+struct Folds<E> {
+    folds: Vec<Arc<Projection<E>>>,
+    reached: watch::Sender<bool>,
 }
 
 /// Whether a projection has reached the head that the log had when the engine started, here or in another process.
@@ -59,7 +69,8 @@ impl Readiness {
 }
 
 impl<E: Send + Sync + 'static> Engine<E> {
-    /// An engine that does nothing yet. The connections of the pool must have the schema of the tables first in
+    /// An engine that does nothing yet. A projection may be there several times with different folds: the newest is
+    /// what is to be, and versions of the others are folded for as long as they are there. The connections of the pool must have the schema of the tables first in
     /// their search path, and both [`crate::migrate`] and the read model's migrations must have run before
     /// [`Engine::run`].
     ///
@@ -71,26 +82,44 @@ impl<E: Send + Sync + 'static> Engine<E> {
         pool: Pool,
         decoder: Arc<dyn Decoder<E>>,
     ) -> Result<Self, EngineError> {
-        for (index, projection) in projections.iter().enumerate() {
+        let mut of_name: Vec<Folds<E>> = Vec::new();
+        for projection in projections {
+            if let Some(flaw) = projection.flaw() {
+                return Err(EngineError::Misdeclared { projection: projection.name, flaw });
+            }
             let name = projection.name;
-            let twice = projections[..index].iter().any(|other| other.name == name);
-            let flaw = if twice { Some("there are two of this name".to_owned()) } else { projection.flaw() };
-            if let Some(flaw) = flaw {
+            let at = of_name.iter().position(|of| of.folds.iter().any(|other| other.name == name));
+            let at = at.unwrap_or_else(|| {
+                of_name.push(Folds { folds: Vec::new(), reached: watch::Sender::new(false) });
+                of_name.len() - 1
+            });
+            let of = &mut of_name[at];
+            if of.folds.iter().any(|other| other.fold == projection.fold) {
+                let flaw = format!("there are two of this name with fold {}", projection.fold);
                 return Err(EngineError::Misdeclared { projection: name, flaw });
             }
+            of.folds.push(Arc::new(projection));
+            of.folds.sort_by_key(|projection| projection.fold);
         }
-        let projections = projections.into_iter().map(|p| (Arc::new(p), watch::Sender::new(false))).collect();
-        Ok(Self { projections, store, pool, decoder })
+        Ok(Self { projections: of_name, store, pool, decoder, build_memory: BUILD_MEMORY })
+    }
+
+    /// With so many bytes for the rows that a build holds in memory; what has no room goes to its table and is read back
+    /// when it is needed again. A row counts what the events brought that changed it, so this is a rough measure.
+    #[must_use]
+    pub fn with_build_memory(mut self, bytes: usize) -> Self {
+        self.build_memory = bytes;
+        self
     }
 
     /// One a projection; ask before [`Engine::run`].
     #[must_use]
     pub fn readiness(&self) -> Vec<Readiness> {
-        let of = |(projection, reached): &(Arc<Projection<E>>, watch::Sender<bool>)| Readiness {
-            projection: projection.name,
-            reached: reached.subscribe(),
+        let of = |of: &Folds<E>| {
+            let reached = of.reached.subscribe();
+            of.folds.first().map(|projection| Readiness { projection: projection.name, reached })
         };
-        self.projections.iter().map(of).collect()
+        self.projections.iter().filter_map(of).collect()
     }
 
     /// Folds until the token is cancelled; the batches in work are finished first. A projection that fails stands
@@ -102,8 +131,13 @@ impl<E: Send + Sync + 'static> Engine<E> {
         let Some((identity, target)) = self.wait_for_log(&shutdown).await else { return Ok(()) };
         let head = Head::default();
         head.saw(target);
-        let mut categories: Vec<&'static str> =
-            self.projections.iter().flat_map(|(projection, _)| projection.categories).copied().collect();
+        let mut categories: Vec<&'static str> = self
+            .projections
+            .iter()
+            .flat_map(|of| &of.folds)
+            .flat_map(|fold| fold.categories)
+            .copied()
+            .collect();
         categories.sort_unstable();
         categories.dedup();
         let subscription = self.store.subscribe(target, prefixes(&categories), SUBSCRIPTION_MESSAGES);
@@ -111,26 +145,26 @@ impl<E: Send + Sync + 'static> Engine<E> {
         let _tail_task = AbortOnDropHandle::new(tokio::spawn(task));
         let log = Log { store: self.store, decoder: self.decoder, tail, head };
 
-        let workers_end = shutdown.child_token();
-        let mut workers = JoinSet::new();
-        for (projection, reached) in self.projections {
-            let tables = projection.tables().map(|table| TableSql::new(table, projection.version)).collect();
-            let worker = Worker {
-                projection,
-                tables,
+        let all_end = shutdown.child_token();
+        let mut supervisors = JoinSet::new();
+        for Folds { folds, reached } in self.projections {
+            let Some(name) = folds.first().map(|projection| projection.name) else { continue };
+            let supervisor = Supervisor {
+                name,
+                folds,
                 pool: self.pool.clone(),
                 log: log.clone(),
                 identity,
-                target,
-                reached,
-                shutdown: workers_end.clone(),
+                build_memory: self.build_memory,
+                shared: Shared { active: Arc::default(), reached, target },
+                shutdown: all_end.clone(),
             };
-            workers.spawn(worker.run());
+            supervisors.spawn(supervisor.run());
         }
         let mut first_error = Ok(());
-        while let Some(ended) = workers.join_next().await {
+        while let Some(ended) = supervisors.join_next().await {
             if let Err(error) = ended.map_err(EngineError::from).flatten() {
-                workers_end.cancel();
+                all_end.cancel();
                 first_error = first_error.and(Err(error));
             }
         }

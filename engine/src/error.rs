@@ -31,18 +31,26 @@ pub enum EngineError {
         /// The last position of the log.
         head: LogPosition,
     },
-    /// Readers use another version of the views than this binary folds.
+    /// The views in use are of a fold that is newer than those of this binary, or of a saga with another.
     #[error(
-        "the views of `{projection}` stand at version {active}, but this binary folds version {folded}: run \
-         `headwater reset-views` to fold them again"
+        "the views of `{projection}` are of its fold {active}, but this binary has fold {folded}: start the binary that \
+         made them, or run `headwater reset-views` to fold them again"
     )]
-    OtherVersion {
+    OtherFold {
         /// The projection.
         projection: &'static str,
-        /// The version in use.
+        /// The fold in use.
         active: i32,
-        /// The version of this binary.
+        /// The newest fold of this binary.
         folded: i32,
+    },
+    /// No migration made a table for a view.
+    #[error("there is no table to make those of view `{view}` like: a migration has to make {view}_f{fold}")]
+    NoShape {
+        /// The view.
+        view: &'static str,
+        /// The fold.
+        fold: i32,
     },
     /// The views were folded with other settings than those of now, and rows of both must not stand side by side.
     #[error(
@@ -89,7 +97,8 @@ impl EngineError {
             self,
             EngineError::ForeignLog { .. }
                 | EngineError::HeadBehindCheckpoint { .. }
-                | EngineError::OtherVersion { .. }
+                | EngineError::OtherFold { .. }
+                | EngineError::NoShape { .. }
                 | EngineError::OtherSettings { .. }
                 | EngineError::Misdeclared { .. }
         )

@@ -196,7 +196,7 @@ pub fn naive_fold<E: Send + Sync + 'static>(
     Ok(views)
 }
 
-/// Reads the tables of a projection whole, each with the count and checksums that the engine kept for it. The client
+/// Reads the tables of one version of a projection whole, each with the count and checksums that the engine kept for it. The client
 /// must have the schema of the tables in its search path.
 ///
 /// # Errors
@@ -204,11 +204,12 @@ pub fn naive_fold<E: Send + Sync + 'static>(
 pub async fn stored<E: Send + Sync + 'static>(
     client: &Client,
     projection: &Projection<E>,
+    version: i32,
 ) -> Result<Vec<(ViewRows, Checksums)>, tokio_postgres::Error> {
     let mut views = Vec::new();
     for table in projection.tables() {
         let names: Vec<&str> = table.columns().map(|column| column.name).collect();
-        let from = table.versioned(projection.version);
+        let from = table.versioned(version);
         let query = format!("SELECT {}, updated_position FROM {from}", names.join(", "));
         let mut view = ViewRows::new(table);
         for row in client.query(&query, &[]).await? {
@@ -223,7 +224,7 @@ pub async fn stored<E: Send + Sync + 'static>(
         let kept = client
             .query_opt(
                 "SELECT row_count, checksums FROM projection_checksum WHERE name = $1 AND version = $2 AND view = $3",
-                &[&projection.name, &projection.version, &table.name],
+                &[&projection.name, &version, &table.name],
             )
             .await?;
         let checksums = match kept {

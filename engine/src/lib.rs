@@ -5,6 +5,7 @@
 //! checksums and notification in one transaction, fenced) -> `worker` (who folds, and what it says of itself).
 //! Guarantee: whatever crashes or restarts in between, rows, counts and checksums are those of one fold of the log.
 
+mod build;
 mod checksum;
 mod engine;
 mod error;
@@ -17,6 +18,7 @@ mod saga;
 mod source;
 mod table;
 mod value;
+pub mod versions;
 mod view;
 mod worker;
 mod write;
@@ -25,7 +27,7 @@ pub use checksum::Checksums;
 pub use engine::{Engine, Readiness};
 pub use error::{DecodeFailure, EngineError, FoldError, LoadError};
 pub use event::{Decoder, Recorded};
-pub use projection::{Entity, Projection};
+pub use projection::{Entity, MayDiffer, Projection};
 pub use saga::{
     Dispatch, DispatchError, Outgoing, Reaction, Refusal, Saga, SagaRow, SagaView, Stuck, saga_table, stuck,
 };

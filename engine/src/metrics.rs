@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::LogPosition;
 use contract::status::State;
 use jiff::Timestamp;
 use metrics::{counter, gauge, histogram};
 use observability::metric::{DURATION_BUCKETS, STORAGE_DURATION_BUCKETS};
 use observability::{MetricDef, MetricKind, MetricUnit};
 
+use crate::build::Progress;
 use crate::event::Recorded;
 use crate::saga::{Census, DispatchError};
 use crate::write::commit::Status;
@@ -20,6 +22,11 @@ const CHECKPOINT: &str = "projection_checkpoint_position";
 const STATE: &str = "projection_state";
 const HEARTBEAT: &str = "projection_heartbeat_timestamp_seconds";
 const VISIBLE_DELAY: &str = "projection_event_visible_delay_seconds";
+const REBUILD_START: &str = "projection_rebuild_start_timestamp_seconds";
+const REBUILD_POSITION: &str = "projection_rebuild_position";
+const REBUILD_TARGET: &str = "projection_rebuild_target_position";
+const REBUILD_EVENTS: &str = "projection_rebuild_events";
+const REBUILD_ROWS: &str = "projection_rebuild_rows";
 const SAGA_COMMANDS: &str = "saga_commands_total";
 const SAGA_DISPATCH: &str = "saga_dispatch_seconds";
 const SAGA_IN_FLIGHT: &str = "saga_commands_in_flight";
@@ -83,6 +90,46 @@ pub const CATALOGUE: &[MetricDef] = &[
         help: "time from recording an event to its rows being readable, of events folded live",
         labels: &["projection"],
         buckets: STORAGE_DURATION_BUCKETS,
+    },
+    MetricDef {
+        name: REBUILD_START,
+        kind: MetricKind::Gauge,
+        unit: MetricUnit::Seconds,
+        help: "when the version that this process is building was begun, Unix time; 0 when it builds none",
+        labels: &["projection"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: REBUILD_POSITION,
+        kind: MetricKind::Gauge,
+        unit: MetricUnit::Count,
+        help: "log position up to which history is folded into the version being built",
+        labels: &["projection"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: REBUILD_TARGET,
+        kind: MetricKind::Gauge,
+        unit: MetricUnit::Count,
+        help: "log position up to which history is to be folded before the version being built is compared",
+        labels: &["projection"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: REBUILD_EVENTS,
+        kind: MetricKind::Gauge,
+        unit: MetricUnit::Count,
+        help: "events folded into the version being built, or built last",
+        labels: &["projection"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: REBUILD_ROWS,
+        kind: MetricKind::Gauge,
+        unit: MetricUnit::Count,
+        help: "rows written into the version being built, or built last",
+        labels: &["projection"],
+        buckets: &[],
     },
     MetricDef {
         name: SAGA_COMMANDS,
@@ -180,6 +227,27 @@ pub(crate) fn record_failed_event(projection: &'static str, event_type: &str) {
     let event_type = event_type.to_owned();
     counter!(EVENTS, "projection" => projection, "event_type" => event_type, "result" => "failed")
         .increment(1);
+}
+
+/// A version begins to be built.
+// Exact up to 2^53, here and below.
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn record_build_begins(projection: &'static str, target: LogPosition) {
+    gauge!(REBUILD_START, "projection" => projection).set(Timestamp::now().as_duration().as_secs_f64());
+    gauge!(REBUILD_TARGET, "projection" => projection).set(target.0 as f64);
+}
+
+/// How far it is.
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn record_build(projection: &'static str, progress: &Progress) {
+    gauge!(REBUILD_POSITION, "projection" => projection).set(progress.position().0 as f64);
+    gauge!(REBUILD_EVENTS, "projection" => projection).set(progress.events() as f64);
+    gauge!(REBUILD_ROWS, "projection" => projection).set(progress.rows() as f64);
+}
+
+/// This process builds no version of the projection, or not any more.
+pub(crate) fn record_no_build(projection: &'static str) {
+    gauge!(REBUILD_START, "projection" => projection).set(0.0);
 }
 
 /// A command of a saga was sent.

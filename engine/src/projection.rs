@@ -12,10 +12,23 @@ use crate::view::{Contributes, EntityView, SummaryView};
 /// The longest name of a projection or table, bytes: with `_v<version>` it still fits Postgres' 63.
 const NAME_BYTES_MAX: usize = 50;
 
+/// What may be different between the rows of a fold and those of the fold before it, at the same position of the log.
+/// Within that, a version built anew becomes the active one by itself; else a person decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MayDiffer {
+    /// Nothing: columns that both have hold the same, in the same rows.
+    Nothing,
+    /// These columns, each as (view, column); the rows are the same.
+    Columns(&'static [(&'static str, &'static str)]),
+    /// Everything.
+    Anything,
+}
+
 /// The set of views that share a checkpoint, a version and a switch.
 pub struct Projection<E> {
     pub(crate) name: &'static str,
-    pub(crate) version: i32,
+    pub(crate) fold: i32,
+    pub(crate) may_differ: MayDiffer,
     pub(crate) categories: &'static [&'static str],
     pub(crate) settings: String,
     pub(crate) entities: Vec<Box<dyn AnyEntity<E>>>,
@@ -25,13 +38,14 @@ pub struct Projection<E> {
 }
 
 impl<E: Send + Sync + 'static> Projection<E> {
-    /// A projection without views. Its version rises when the fold of any of its views changes; its categories are
-    /// those of the streams whose events it folds.
+    /// A projection without views. The number of its fold, from 1, rises when the fold or the columns of any of its
+    /// views change; its categories are those of the streams whose events it folds.
     #[must_use]
-    pub fn new(name: &'static str, version: i32, categories: &'static [&'static str]) -> Self {
+    pub fn new(name: &'static str, fold: i32, categories: &'static [&'static str]) -> Self {
         Self {
             name,
-            version,
+            fold,
+            may_differ: MayDiffer::Nothing,
             categories,
             settings: String::new(),
             entities: Vec::new(),
@@ -45,13 +59,13 @@ impl<E: Send + Sync + 'static> Projection<E> {
     /// it began. Its categories are those of the streams whose events the saga folds, its own among them.
     #[must_use]
     pub fn saga<S: Saga<Event = E>>(
-        version: i32,
+        fold: i32,
         categories: &'static [&'static str],
         saga: S,
         dispatch: Arc<dyn Dispatch<S::Command>>,
     ) -> Self {
         let mut projection =
-            Self::new(saga.name(), version, categories).entity(Entity::new(SagaView::new(saga)));
+            Self::new(saga.name(), fold, categories).entity(Entity::new(SagaView::new(saga)));
         projection.courier = Some(Arc::new(dispatch));
         projection
     }
@@ -61,6 +75,13 @@ impl<E: Send + Sync + 'static> Projection<E> {
     #[must_use]
     pub fn with_settings(mut self, settings: impl Into<String>) -> Self {
         self.settings = settings.into();
+        self
+    }
+
+    /// With what may be different from the rows of the fold before; without this, nothing.
+    #[must_use]
+    pub fn may_differ(mut self, may_differ: MayDiffer) -> Self {
+        self.may_differ = may_differ;
         self
     }
 
@@ -85,10 +106,10 @@ impl<E: Send + Sync + 'static> Projection<E> {
         self.name
     }
 
-    /// The version of its views that this binary folds.
+    /// The number of its fold.
     #[must_use]
-    pub fn version(&self) -> i32 {
-        self.version
+    pub fn fold(&self) -> i32 {
+        self.fold
     }
 
     /// The tables of its views: entity views, then summary views.
@@ -98,6 +119,9 @@ impl<E: Send + Sync + 'static> Projection<E> {
 
     /// What is wrong with the declaration, if anything.
     pub(crate) fn flaw(&self) -> Option<String> {
+        if self.fold < 1 {
+            return Some(format!("folds count from 1, this one is {}", self.fold));
+        }
         if self.categories.is_empty() || self.entities.is_empty() {
             return Some("it has no categories or no views".to_owned());
         }

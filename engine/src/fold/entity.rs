@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use contract::LogPosition;
 
+use super::bulk::{BulkEntity, BulkFold};
 use super::{Change, FailedFold, check};
 use crate::error::FoldError;
 use crate::event::Recorded;
@@ -20,6 +21,9 @@ pub(crate) trait AnyEntity<E>: Send + Sync {
 
     /// Starts a batch: which rows its events need.
     fn begin<'v>(&'v self, events: &[Arc<Recorded<E>>]) -> Box<dyn EntityFold<E> + 'v>;
+
+    /// Starts a fold of all history, of the keys of one part of so many.
+    fn bulk<'v>(&'v self, part: u64, parts: u64) -> Box<dyn BulkFold<E> + 'v>;
 
     /// Starts a fold from nothing that keeps all rows in memory.
     fn naive<'v>(&'v self) -> Box<dyn NaiveFold<E> + 'v>;
@@ -107,6 +111,10 @@ impl<V: EntityView> AnyEntity<V::Event> for Entity<V> {
             named.push(of_event);
         }
         Box::new(Batch { view: &*self.view, contributors: &self.contributors, slots, named })
+    }
+
+    fn bulk<'v>(&'v self, part: u64, parts: u64) -> Box<dyn BulkFold<V::Event> + 'v> {
+        Box::new(BulkEntity::new(self, part, parts))
     }
 
     fn naive<'v>(&'v self) -> Box<dyn NaiveFold<V::Event> + 'v> {

@@ -1,6 +1,7 @@
 //! A batch in memory: load the rows that its events name, fold, and say what changed.
 
 pub(crate) mod batch;
+pub(crate) mod bulk;
 pub(crate) mod entity;
 pub(crate) mod summary;
 
@@ -31,14 +32,14 @@ pub(crate) struct FailedFold {
 }
 
 impl FailedFold {
-    fn new(number: usize, table: &Table, key: &[Value], error: &FoldError) -> Self {
+    pub(crate) fn new(number: usize, table: &Table, key: &[Value], error: &FoldError) -> Self {
         let view = table.name;
         Self { number, reason: format!("view {view}, key {}: {error}", KeyText(key)) }
     }
 }
 
 /// A key for operators' eyes. Keys are ids and natural keys, never personal.
-struct KeyText<'k>(&'k [Value]);
+pub(crate) struct KeyText<'k>(pub(crate) &'k [Value]);
 
 impl std::fmt::Display for KeyText<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -62,7 +63,7 @@ impl std::fmt::Display for KeyText<'_> {
 }
 
 /// Whether the values fit the columns that they are for.
-fn check(columns: &[crate::table::Column], values: &[Value]) -> Result<(), FoldError> {
+pub(crate) fn check(columns: &[crate::table::Column], values: &[Value]) -> Result<(), FoldError> {
     if columns.len() != values.len() {
         return Err(FoldError::new(format!("{} values for {} columns", values.len(), columns.len())));
     }

@@ -38,7 +38,7 @@ impl Dispatching {
     /// For the term of a saga's worker; none for other projections.
     pub(super) fn new<E: Send + Sync + 'static>(worker: &Worker<E>, begins_at: LogPosition) -> Option<Self> {
         let projection = &worker.projection;
-        let (saga, version) = (projection.name, projection.version);
+        let (saga, version) = (projection.name, worker.version);
         let courier = Arc::clone(projection.courier.as_ref()?);
         let table = projection.tables().next()?;
         let page = format!(

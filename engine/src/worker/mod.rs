@@ -1,14 +1,17 @@
-//! Who folds a projection: one worker stands by until it holds the lock, takes the projection over, folds for a term,
-//! and begins again when the term ends. After any error it forgets all it knows and reads the checkpoint.
+//! Who folds a version of a projection: one worker stands by until it holds the lock, takes the version over, folds for
+//! a term, and begins again when the term ends. After any error it forgets all it knows and reads the checkpoint.
 
 mod batch_size;
 mod dispatching;
 mod outcome;
+mod switch;
 mod term;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
+use contract::status::Stage;
 use contract::{LogIdentity, LogPosition};
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
@@ -40,23 +43,34 @@ pub(crate) enum TermEnd {
     Superseded,
     /// The log needs a newer binary, and one has taken over.
     Retired,
+    /// The version is not there any more, or about to go.
+    Gone,
+}
+
+/// What the workers of a projection's versions share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    /// The version that readers use, as far as this process knows; 0 is none.
+    pub(crate) active: Arc<AtomicI32>,
+    /// Whether the active version's checkpoint has reached the target.
+    pub(crate) reached: watch::Sender<bool>,
+    /// The head of the log when the process started.
+    pub(crate) target: LogPosition,
 }
 
 pub(crate) struct Worker<E> {
     pub(crate) projection: Arc<Projection<E>>,
+    pub(crate) version: i32,
     pub(crate) tables: Vec<TableSql>,
     pub(crate) pool: Pool,
     pub(crate) log: Log<E>,
     pub(crate) identity: LogIdentity,
-    /// The head of the log when the process started.
-    pub(crate) target: LogPosition,
-    /// Whether the checkpoint has reached the target.
-    pub(crate) reached: watch::Sender<bool>,
+    pub(crate) shared: Shared,
     pub(crate) shutdown: CancellationToken,
 }
 
 impl<E: Send + Sync + 'static> Worker<E> {
-    /// Works until the shutdown.
+    /// Works until the shutdown, or until the version is gone.
     ///
     /// # Errors
     /// Only refusals: errors that trying again cannot mend.
@@ -70,8 +84,11 @@ impl<E: Send + Sync + 'static> Worker<E> {
                 ended = self.term() => ended,
                 () = self.shutdown_overdue() => return Ok(()),
             };
-            metrics::record_no_worker(name);
+            if self.is_active() {
+                metrics::record_no_worker(name);
+            }
             match ended {
+                Ok(TermEnd::Gone) => return Ok(()),
                 Ok(TermEnd::Shutdown) => return Ok(()),
                 Ok(TermEnd::Superseded) => tracing::info!(projection = name, "another worker has taken over"),
                 Ok(TermEnd::Retired) => {
@@ -105,43 +122,49 @@ impl<E: Send + Sync + 'static> Worker<E> {
         if !self.stand_by(&session).await? {
             return Ok(TermEnd::Shutdown);
         }
-        let stands_at = checkpoint::look(&session.client, &self.projection, self.identity).await?;
+        let (projection, version) = (&*self.projection, self.version);
+        let standing = checkpoint::look(&session.client, projection, version, self.identity).await?;
+        let Some(standing) = standing.filter(|standing| standing.stage != Stage::Dropping) else {
+            return Ok(TermEnd::Gone);
+        };
         // Read after the checkpoint, so that a log that grows is never behind it.
         let head = self.log.store.head().await?;
         self.log.head.saw(head);
-        if let Some(checkpoint) = stands_at.filter(|checkpoint| *checkpoint > head) {
+        if standing.position > head {
             return Err(EngineError::HeadBehindCheckpoint {
-                projection: self.projection.name,
-                checkpoint,
+                projection: projection.name,
+                checkpoint: standing.position,
                 head,
             });
         }
-        let taken = checkpoint::take_over(&mut session.client, &self.projection, self.identity, head).await?;
+        let taken = checkpoint::take_over(&mut session.client, projection, version, head).await?;
+        let Some(taken) = taken else { return Ok(TermEnd::Gone) };
         tracing::info!(
-            projection = self.projection.name,
-            version = self.projection.version,
+            projection = projection.name,
+            version,
             position = taken.position.0,
             head = head.0,
             "folding"
         );
-        let feed = Feed::behind(taken.position, self.projection.categories, self.log.clone());
+        let feed = Feed::behind(taken.position, projection.categories, self.log.clone());
         Term::new(self, session, taken, head, feed).run().await
     }
 
-    /// Waits for the lock; false on shutdown. Meanwhile another worker folds, and its checkpoint counts.
+    /// Waits for the lock, or for the version to go; false on shutdown. Meanwhile another worker folds, and its
+    /// checkpoint counts.
     async fn stand_by(&self, session: &Session) -> Result<bool, EngineError> {
-        let (name, version) = (self.projection.name, self.projection.version);
+        let (projection, version) = (&*self.projection, self.version);
         let mut pause = PAUSE_FIRST;
         loop {
             if self.shutdown.is_cancelled() {
                 return Ok(false);
             }
-            if session.try_lock(name, version).await? {
+            if session.try_lock(projection.name, version).await? {
                 return Ok(true);
             }
-            if let Some(position) = checkpoint::look(&session.client, &self.projection, self.identity).await?
-            {
-                self.note_reached(position);
+            match checkpoint::look(&session.client, projection, version, self.identity).await? {
+                Some(standing) => self.note_reached(standing.position),
+                None => return Ok(true),
             }
             tokio::select! {
                 () = sleep(pause) => pause = (pause * 2).min(PAUSE_LAST),
@@ -150,10 +173,15 @@ impl<E: Send + Sync + 'static> Worker<E> {
         }
     }
 
-    /// Tells who waits once the checkpoint is where the log ended at start.
+    /// Whether readers use the version.
+    fn is_active(&self) -> bool {
+        self.shared.active.load(Ordering::Relaxed) == self.version
+    }
+
+    /// Tells who waits once the checkpoint of the active version is where the log ended at start.
     fn note_reached(&self, position: LogPosition) {
-        if position >= self.target {
-            self.reached.send_if_modified(|reached| !std::mem::replace(reached, true));
+        if position >= self.shared.target && self.is_active() {
+            self.shared.reached.send_if_modified(|reached| !std::mem::replace(reached, true));
         }
     }
 }

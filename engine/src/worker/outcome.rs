@@ -69,15 +69,17 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
     /// Says where and why the projection stopped, until the shutdown or until another worker takes over. One that
     /// needs a newer binary lets go of the lock, so that such a binary can.
     pub(super) async fn halt(&mut self, stop: Stop) -> Result<TermEnd, EngineError> {
-        let projection = &self.worker.projection;
-        let (name, version) = (projection.name, projection.version);
+        let (name, version) = (self.worker.projection.name, self.worker.version);
         tracing::error!(
             projection = name,
+            version,
             position = stop.position.0,
             reason = stop.reason,
             "the projection stops"
         );
-        metrics::record_failed_event(name, &stop.event_type);
+        if self.worker.is_active() {
+            metrics::record_failed_event(name, &stop.event_type);
+        }
         self.forget_buffered();
         self.end_dispatching().await;
         let mut let_go = false;

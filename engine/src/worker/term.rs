@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::LogPosition;
-use contract::status::State;
+use contract::status::{Stage, State};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
@@ -30,6 +30,9 @@ use crate::write::session::Session;
 /// The row says at least this often that somebody is at it.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
 
+/// The same while the version is to become the active one: as often it tries.
+const SWITCH_PAUSE: Duration = Duration::from_millis(20);
+
 /// How often at most the checkpoint moves past our own events that this projection does not fold. A query that waits
 /// for such a position waits this long at most.
 const MOVE_PASSED: Duration = Duration::from_millis(5);
@@ -44,8 +47,9 @@ pub(crate) struct Term<'w, E> {
     pub(super) worker: &'w Worker<E>,
     pub(super) session: Session,
     fence: Fence,
-    position: LogPosition,
+    pub(super) position: LogPosition,
     checksums: Vec<Checksums>,
+    pub(super) stage: Stage,
     feed: Feed<E>,
     buffer: VecDeque<Item<E>>,
     size: BatchSize,
@@ -80,6 +84,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
             fence: taken.fence,
             position: taken.position,
             checksums: taken.checksums,
+            stage: taken.stage,
             feed,
             buffer: VecDeque::new(),
             size: BatchSize::new(),
@@ -110,8 +115,12 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
             if let Some(dispatching) = &self.dispatching {
                 dispatching.read_page(&self.session.client).await?;
             }
+            if self.stage == Stage::Switching {
+                self.try_switch().await?;
+            }
             let now = Instant::now();
-            let beat = if self.stale { now } else { self.written_at + HEARTBEAT };
+            let pause = if self.stage == Stage::Switching { SWITCH_PAUSE } else { HEARTBEAT };
+            let beat = if self.stale { now } else { self.written_at + pause };
             match self.due() {
                 Some(due) if due <= now => match self.carry_out().await? {
                     Outcome::Written | Outcome::Halved => {}
@@ -188,8 +197,8 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
     /// Writes a heartbeat; false when another worker has taken over.
     pub(super) async fn say(&mut self, status: &Status) -> Result<bool, EngineError> {
         match write_status(&self.session.client, &self.holder(), status).await {
-            Ok(fence) => {
-                self.fence = fence;
+            Ok(written) => {
+                (self.fence, self.stage) = (written.fence, written.stage);
                 self.note_written(status);
                 Ok(true)
             }
@@ -201,12 +210,14 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
     fn note_written(&mut self, status: &Status) {
         self.written_at = Instant::now();
         self.stale = false;
-        metrics::record_status(self.worker.projection.name, status);
+        if self.worker.is_active() {
+            metrics::record_status(self.worker.projection.name, status);
+        }
     }
 
     fn holder(&self) -> Holder {
-        let projection = &self.worker.projection;
-        Holder { projection: projection.name, version: projection.version, fence: self.fence }
+        let (projection, version) = (self.worker.projection.name, self.worker.version);
+        Holder { projection, version, fence: self.fence }
     }
 
     /// Forgets what will not be folded in this term.
@@ -276,7 +287,9 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
         if matches!(outcome, Outcome::Written) {
             let took = begun.elapsed();
             self.size.written(events.len(), took);
-            metrics::record_batch(self.worker.projection.name, took);
+            if self.worker.is_active() {
+                metrics::record_batch(self.worker.projection.name, took);
+            }
         }
         Ok(outcome)
     }
@@ -328,7 +341,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
         let batch = BatchWrite { tables: &self.worker.tables, changes: &changes, checksums: &checksums };
         let holder = self.holder();
         match commit(&mut self.session.client, &holder, &status, &batch).await {
-            Ok(fence) => self.fence = fence,
+            Ok(written) => (self.fence, self.stage) = (written.fence, written.stage),
             Err(WriteError::Superseded) => return Ok(Outcome::Superseded),
             Err(WriteError::Postgres(error)) if is_of_the_data(&error) => {
                 return Ok(self.refused(events, &error));
@@ -340,7 +353,9 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
         self.buffer.drain(..taken);
         self.folded_to = events.last().map(|event| event.recorded_at).or(self.folded_to);
         self.note_written(&status);
-        metrics::record_events(self.worker.projection.name, events, &applied, self.feed.is_live());
+        if self.worker.is_active() {
+            metrics::record_events(self.worker.projection.name, events, &applied, self.feed.is_live());
+        }
         self.worker.note_reached(end);
         if let Some(dispatching) = &mut self.dispatching {
             dispatching.written(changes.pop().unwrap_or_default());

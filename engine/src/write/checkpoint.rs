@@ -1,8 +1,8 @@
 //! Where a projection stands: taking it over, and reading it without taking it over.
 
+use contract::status::Stage;
 use contract::{LogIdentity, LogPosition};
 use deadpool_postgres::ClientWrapper;
-use postgres_types::ToSql;
 use tokio_postgres::Error;
 
 use crate::checksum::Checksums;
@@ -17,83 +17,78 @@ pub(crate) struct Fence(pub(crate) i64);
 pub(crate) struct Checkpoint {
     pub(crate) fence: Fence,
     pub(crate) position: LogPosition,
+    pub(crate) stage: Stage,
     /// In the order of the projection's tables.
     pub(crate) checksums: Vec<Checksums>,
 }
 
-const INSERT_PROJECTION: &str =
-    "INSERT INTO projection (name, active_version) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+/// What stands in the row of a version that is to be folded.
+pub(crate) struct Standing {
+    pub(crate) position: LogPosition,
+    pub(crate) stage: Stage,
+}
 
-const INSERT_VERSION: &str = "
-    INSERT INTO projection_version (name, version, state, log_identity, position, fence, head_position, heartbeat_at,
-        settings)
-    VALUES ($1, $2, $3, $4, 0, 0, $5, now(), $6) ON CONFLICT DO NOTHING";
-
-const STANDING: &str = "
-    SELECT p.active_version, v.log_identity, v.position, v.settings FROM projection p
-    LEFT JOIN projection_version v ON v.name = p.name AND v.version = $2 WHERE p.name = $1";
+const STANDING: &str =
+    "SELECT log_identity, position, settings, stage FROM projection_version WHERE name = $1 AND version = $2";
 
 /// Begins a term: whoever held the projection before finds another fence at its next transaction.
 const TAKE_OVER: &str = "
     UPDATE projection_version SET fence = fence + 1, state = $3, head_position = $4, lag_events = NULL,
         reason = NULL, failed_position = NULL, heartbeat_at = now()
-    WHERE name = $1 AND version = $2 RETURNING fence, position";
+    WHERE name = $1 AND version = $2 RETURNING fence, position, stage";
 
 const CHECKSUMS: &str =
     "SELECT view, row_count, checksums FROM projection_checksum WHERE name = $1 AND version = $2";
 
-/// Reads where the projection stands, without taking it over; none when nothing was folded yet.
+/// Reads where a version of the projection stands, without taking it over; none when there is no such version.
 ///
 /// # Errors
-/// [`EngineError::Postgres`], or the refusal of a log, version or settings that the views are not of.
+/// [`EngineError::Postgres`], or the refusal of a log or settings that the views are not of.
 pub(crate) async fn look<E: Send + Sync + 'static>(
     client: &ClientWrapper,
     projection: &Projection<E>,
+    version: i32,
     log: LogIdentity,
-) -> Result<Option<LogPosition>, EngineError> {
+) -> Result<Option<Standing>, EngineError> {
     let name = projection.name;
-    let Some(row) = client.query_opt(STANDING, &[&name, &projection.version]).await? else {
-        return Ok(None);
-    };
-    let active: i32 = row.try_get(0)?;
-    if active != projection.version {
-        return Err(EngineError::OtherVersion { projection: name, active, folded: projection.version });
-    }
-    let (identity, position) = (row.try_get::<_, Option<i64>>(1)?, row.try_get::<_, Option<i64>>(2)?);
-    let (Some(identity), Some(position)) = (identity, position) else {
-        return Ok(None);
-    };
+    let Some(row) = client.query_opt(STANDING, &[&name, &version]).await? else { return Ok(None) };
+    let identity: i64 = row.try_get(0)?;
     if identity != i64::from(log.0) {
         // The column is wider than an identity; what does not fit was not written by us.
         let stored = LogIdentity(u32::try_from(identity).unwrap_or_default());
         return Err(EngineError::ForeignLog { projection: name, stored, found: log });
     }
-    let settings: &str = row.try_get(3)?;
+    let settings: &str = row.try_get(2)?;
     if settings != projection.settings {
         let (stored, found) = (settings.to_owned(), projection.settings.clone());
         return Err(EngineError::OtherSettings { projection: name, stored, found });
     }
-    Ok(Some(LogPosition(position.cast_unsigned())))
+    let position = LogPosition(row.try_get::<_, i64>(1)?.cast_unsigned());
+    Ok(Some(Standing { position, stage: stage(row.try_get(3)?) }))
 }
 
-/// Takes the projection over; the caller holds its lock and has [looked](look). Inserts its rows the first time.
+/// A stage that this binary does not know is of a newer one, which alone may touch the version.
+pub(crate) fn stage(text: &str) -> Stage {
+    Stage::parse(text).unwrap_or(Stage::Dropping)
+}
+
+/// Takes a version of the projection over; the caller holds its lock and has [looked](look). None when the version is
+/// gone.
 ///
 /// # Errors
 /// [`EngineError::Postgres`].
 pub(crate) async fn take_over<E: Send + Sync + 'static>(
     client: &mut ClientWrapper,
     projection: &Projection<E>,
-    log: LogIdentity,
+    version: i32,
     head: LogPosition,
-) -> Result<Checkpoint, EngineError> {
-    let (name, version, head) = (projection.name, projection.version, head.0.cast_signed());
+) -> Result<Option<Checkpoint>, EngineError> {
+    let (name, head) = (projection.name, head.0.cast_signed());
     let state = contract::status::State::CatchingUp.as_str();
     let transaction = client.transaction().await?;
-    transaction.execute(INSERT_PROJECTION, &[&name, &version]).await?;
-    let first =
-        [&name as &(dyn ToSql + Sync), &version, &state, &i64::from(log.0), &head, &projection.settings];
-    transaction.execute(INSERT_VERSION, &first).await?;
-    let taken = transaction.query_one(TAKE_OVER, &[&name, &version, &state, &head]).await?;
+    let Some(taken) = transaction.query_opt(TAKE_OVER, &[&name, &version, &state, &head]).await? else {
+        return Ok(None);
+    };
     let rows = transaction.query(CHECKSUMS, &[&name, &version]).await?;
     transaction.commit().await?;
 
@@ -105,7 +100,8 @@ pub(crate) async fn take_over<E: Send + Sync + 'static>(
         }
     }
     let position = LogPosition(taken.try_get::<_, i64>(1)?.cast_unsigned());
-    Ok(Checkpoint { fence: Fence(taken.try_get(0)?), position, checksums })
+    let stage = stage(taken.try_get(2)?);
+    Ok(Some(Checkpoint { fence: Fence(taken.try_get(0)?), position, stage, checksums }))
 }
 
 /// Whether the error is of the data sent (SQLSTATE classes 22 and 23), so that sending it again cannot help.

@@ -1,12 +1,12 @@
 //! The one transaction of a batch: fence and checkpoint, rows, checksums, notification.
 
 use contract::LogPosition;
-use contract::status::{CHANNEL, Moved, State};
+use contract::status::{CHANNEL, Moved, Stage, State};
 use deadpool_postgres::ClientWrapper;
 use jiff::Timestamp;
 use tokio_postgres::Error;
 
-use super::checkpoint::Fence;
+use super::checkpoint::{Fence, stage};
 use super::rows;
 use super::sql::TableSql;
 use crate::checksum::Checksums;
@@ -34,6 +34,13 @@ pub(crate) enum WriteError {
     Postgres(#[from] Error),
 }
 
+/// What the row says after a write.
+pub(crate) struct Written {
+    /// The next fence.
+    pub(crate) fence: Fence,
+    pub(crate) stage: Stage,
+}
+
 /// Whose row, and the fence of the term.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Holder {
@@ -45,7 +52,7 @@ pub(crate) struct Holder {
 const STATUS: &str = "
     UPDATE projection_version SET fence = fence + 1, state = $4, position = $5, head_position = $6, lag_events = $7,
         pending_since = $8, reason = $9, failed_position = $10, heartbeat_at = now()
-    WHERE name = $1 AND version = $2 AND fence = $3";
+    WHERE name = $1 AND version = $2 AND fence = $3 RETURNING stage";
 
 const CHECKSUM: &str = "
     INSERT INTO projection_checksum (name, version, view, row_count, checksums) VALUES ($1, $2, $3, $4, $5)
@@ -58,7 +65,7 @@ macro_rules! update_status {
         let (holder, status): (&Holder, &Status) = ($holder, $status);
         let statement = $on.prepare_cached(STATUS).await?;
         let updated = $on
-            .execute(
+            .query_opt(
                 &statement,
                 &[
                     &holder.projection,
@@ -74,10 +81,13 @@ macro_rules! update_status {
                 ],
             )
             .await?;
-        if updated == 0 {
+        let Some(updated) = updated else { return Err(WriteError::Superseded) };
+        let stage = stage(updated.try_get(0)?);
+        // Whose tables are about to go has no worker any more.
+        if stage == Stage::Dropping {
             return Err(WriteError::Superseded);
         }
-        Fence(holder.fence.0 + 1)
+        Written { fence: Fence(holder.fence.0 + 1), stage }
     }};
 }
 
@@ -86,7 +96,7 @@ pub(crate) async fn write_status(
     client: &ClientWrapper,
     holder: &Holder,
     status: &Status,
-) -> Result<Fence, WriteError> {
+) -> Result<Written, WriteError> {
     Ok(update_status!(client, holder, status))
 }
 
@@ -106,9 +116,9 @@ pub(crate) async fn commit(
     holder: &Holder,
     status: &Status,
     batch: &BatchWrite<'_>,
-) -> Result<Fence, WriteError> {
+) -> Result<Written, WriteError> {
     let transaction = client.transaction().await?;
-    let fence = update_status!(transaction, holder, status);
+    let written = update_status!(transaction, holder, status);
     for ((sql, changes), checksums) in batch.tables.iter().zip(batch.changes).zip(batch.checksums) {
         if changes.is_empty() {
             continue;
@@ -128,5 +138,5 @@ pub(crate) async fn commit(
     let statement = transaction.prepare_cached(NOTIFY).await?;
     transaction.execute(&statement, &[&CHANNEL, &moved.to_string()]).await?;
     transaction.commit().await?;
-    Ok(fence)
+    Ok(written)
 }

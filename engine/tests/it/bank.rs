@@ -308,11 +308,11 @@ impl Contributes<Tallies> for Totals {
 
 /// Accounts, tallies, and the sums over them.
 pub fn bank() -> Projection<Event> {
-    bank_of_version(1)
+    bank_of_fold(1)
 }
 
-pub fn bank_of_version(version: i32) -> Projection<Event> {
-    Projection::new("bank", version, &[ACCOUNT])
+pub fn bank_of_fold(fold: i32) -> Projection<Event> {
+    Projection::new("bank", fold, &[ACCOUNT])
         .entity(Entity::new(Accounts).sums_into(Branches).sums_into(Totals))
         .entity(Entity::new(Tallies).sums_into(Totals))
 }

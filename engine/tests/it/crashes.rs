@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use contract::status::Stage;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::time::sleep;
@@ -24,6 +25,9 @@ enum Step {
     Stop,
     /// Every connection is cut.
     CutConnections,
+    /// Somebody asks for the bank to be built anew, or to go back.
+    Rebuild,
+    Rollback,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -35,11 +39,13 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Crash),
         1 => Just(Step::Stop),
         1 => Just(Step::CutConnections),
+        2 => Just(Step::Rebuild),
+        1 => Just(Step::Rollback),
     ]
 }
 
 /// Turns any numbers into an event that can follow, and keeps track of which accounts are open with which balance.
-fn event(accounts: &mut HashMap<Uuid, (bool, i64)>, (kind, a, b, cents): (u8, u128, u128, i64)) -> Event {
+pub fn event(accounts: &mut HashMap<Uuid, (bool, i64)>, (kind, a, b, cents): (u8, u128, u128, i64)) -> Event {
     let (a, b) = (account(a), account(b));
     if kind % 16 == 0 {
         return Event::Noted { text: format!("note {cents}") };
@@ -86,14 +92,20 @@ async fn play(steps: Vec<Step>) {
             Step::Crash if !engines.is_empty() => engines.remove(0).crash().await,
             Step::Stop if !engines.is_empty() => engines.remove(0).stop().await,
             Step::CutConnections => database.cut_connections().await,
+            // What cannot be done now is refused, which is fine.
+            Step::Rebuild => drop(engine::versions::rebuild(&database.pool, "bank").await),
+            Step::Rollback => drop(engine::versions::rollback(&database.pool, "bank").await),
             Step::Start | Step::Crash | Step::Stop => {}
         }
     }
     engines.push(Running::start(&log, &database));
     let head = log.store.head().await.unwrap();
-    for projection in ["bank", "audit"] {
-        database.until_reached(projection, head).await;
-    }
+    database
+        .until_versions("bank", |versions| {
+            versions.iter().all(|version| version.stage == Stage::Ready && version.position >= head)
+        })
+        .await;
+    database.until_reached("audit", head).await;
     database.assert_is_naive_fold_of(&log).await;
     for engine in engines {
         engine.stop().await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use contract::LogPosition;
 use deadpool_postgres::{Manager, Pool};
+use engine::versions::Version;
 use engine::{Decoder, Engine, EngineError, Projection, Readiness, Recorded};
 use event_store::{EventId, EventStore, Expected, Metadata, NewEvent, StreamId};
 use event_store_node::{Node, NodeConfig};
@@ -55,6 +56,13 @@ impl Log {
             position = self.append_to(&stream, vec![record(event)]).await;
         }
         position
+    }
+
+    /// The same as [`append`](Self::append), many at once: all into one stream, which no view asks for.
+    pub async fn append_many(&self, events: &[Event]) {
+        for chunk in events.chunks(500) {
+            self.append_to(&StreamId::new(ACCOUNT, &account(0)), chunk.iter().map(record).collect()).await;
+        }
     }
 
     pub async fn append_to(&self, stream: &StreamId, events: Vec<NewEvent>) -> LogPosition {
@@ -156,7 +164,8 @@ impl Database {
             .query_opt(
                 "SELECT state, position, fence, pending_since IS NOT NULL, lag_events, reason, failed_position,
                     extract(epoch FROM clock_timestamp() - heartbeat_at)::float8
-                 FROM projection_version WHERE name = $1",
+                 FROM projection_version JOIN projection USING (name)
+                 WHERE name = $1 AND version = active_version",
                 &[&projection],
             )
             .await
@@ -188,6 +197,32 @@ impl Database {
         }
     }
 
+    /// Waits until there are versions of the projection and they are as wanted.
+    pub async fn until_versions(
+        &self,
+        projection: &str,
+        wanted: impl Fn(&[Version]) -> bool,
+    ) -> Vec<Version> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let versions = engine::versions::versions(&self.pool, Some(projection)).await.unwrap_or_default();
+            if !versions.is_empty() && wanted(&versions) {
+                return versions;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "the versions of {projection} never came there: {versions:#?}"
+            );
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until readers use this version.
+    pub async fn until_active(&self, projection: &str, version: i32) -> Vec<Version> {
+        let is_active = |found: &Version| found.version == version && found.is_active;
+        self.until_versions(projection, |versions| versions.iter().any(is_active)).await
+    }
+
     pub async fn until_reached(&self, projection: &str, position: LogPosition) -> Standing {
         self.until(projection, |standing| standing.position >= position).await
     }
@@ -204,9 +239,21 @@ impl Database {
         projection: &Projection<E>,
         events: &[Recorded<E>],
     ) {
+        let standing = engine::versions::versions(&self.pool, Some(projection.name())).await.unwrap();
+        for version in standing {
+            self.assert_version_is_naive_fold(projection, version.version, events).await;
+        }
+    }
+
+    pub async fn assert_version_is_naive_fold<E: Send + Sync + 'static>(
+        &self,
+        projection: &Projection<E>,
+        version: i32,
+        events: &[Recorded<E>],
+    ) {
         let client = self.pool.get().await.unwrap();
         let expected = engine::law::naive_fold(projection, events).unwrap();
-        let stored = engine::law::stored(&client, projection).await.unwrap();
+        let stored = engine::law::stored(&client, projection, version).await.unwrap();
         for (expected, (stored, checksums)) in expected.iter().zip(&stored) {
             let name = expected.table.name;
             assert_eq!(expected.rows, stored.rows, "rows of {name}");
@@ -247,7 +294,19 @@ impl Running {
         projections: Vec<Projection<E>>,
         decoder: Arc<dyn Decoder<E>>,
     ) -> Running {
+        Running::with_memory(log, database, projections, decoder, 1 << 24)
+    }
+
+    /// With so many bytes for the rows that a build holds in memory.
+    pub fn with_memory<E: Send + Sync + 'static>(
+        log: &Log,
+        database: &Database,
+        projections: Vec<Projection<E>>,
+        decoder: Arc<dyn Decoder<E>>,
+        bytes: usize,
+    ) -> Running {
         let engine = Engine::new(projections, log.store.clone(), database.pool.clone(), decoder).unwrap();
+        let engine = engine.with_build_memory(bytes);
         let (readiness, shutdown) = (engine.readiness(), CancellationToken::new());
         let task = tokio::spawn(engine.run(shutdown.clone()));
         Running { readiness, shutdown, task }

@@ -7,6 +7,7 @@ mod failing;
 mod fixture;
 mod folding;
 mod postgres_restart;
+mod rebuild;
 mod refusals;
 mod saga_crashes;
 mod saga_rows;

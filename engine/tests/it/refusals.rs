@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::{Engine, EngineError, Entity, Projection};
 
-use crate::bank::{Accounts, BankDecoder, Event, audit, bank, bank_of_version};
+use crate::bank::{Accounts, BankDecoder, Event, audit, bank, bank_of_fold};
 use crate::fixture::{Database, Log, Running, opened};
 
 async fn folded() -> (Log, Database) {
@@ -42,15 +42,19 @@ async fn a_log_that_ends_before_the_checkpoint_is_refused_with_the_command_that_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_version_of_the_views_is_refused_with_the_command_that_mends_it() {
-    let (log, database) = folded().await;
-    let newer = vec![bank_of_version(2), audit()];
-    let error = Running::with(&log, &database, newer, Arc::new(BankDecoder::default())).refusal().await;
-    assert!(
-        matches!(error, EngineError::OtherVersion { projection: "bank", active: 1, folded: 2 }),
-        "{error}"
-    );
-    assert!(error.to_string().contains("headwater reset-views"), "{error}");
+async fn a_binary_older_than_the_views_is_refused_and_told_what_to_do() {
+    let (log, database) = (Log::start().await, Database::new().await);
+    log.append(&[opened(1)]).await;
+    let with = |fold| {
+        let projections = vec![bank_of_fold(fold), audit()];
+        Running::with(&log, &database, projections, Arc::new(BankDecoder::default()))
+    };
+    let mut newer = with(2);
+    newer.ready().await;
+    newer.stop().await;
+    let error = with(1).refusal().await;
+    assert!(matches!(error, EngineError::OtherFold { projection: "bank", active: 2, folded: 1 }), "{error}");
+    assert!(error.to_string().contains("start the binary that made them"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -81,7 +85,7 @@ async fn a_projection_that_cannot_work_is_refused_before_anything_runs() {
     let (log, database) = (Log::start().await, Database::new().await);
     let twice = || bank().entity(Entity::new(Accounts));
     let empty: Projection<Event> = Projection::new("empty", 1, &["account"]);
-    for projections in [vec![bank(), bank()], vec![twice()], vec![empty]] {
+    for projections in [vec![bank(), bank()], vec![bank_of_fold(0)], vec![twice()], vec![empty]] {
         let decoder = Arc::new(BankDecoder::default());
         let refused = Engine::new(projections, log.store.clone(), database.pool.clone(), decoder);
         assert!(matches!(refused.err(), Some(EngineError::Misdeclared { .. })));

@@ -1,0 +1,253 @@
+//! History, read once and folded in parallel parts by key into the tables of one version.
+
+use std::sync::Arc;
+
+use contract::LogPosition;
+use deadpool_postgres::Pool;
+use event_store::{EventStore, RecordedEvent};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Duration, sleep};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::copy::copy_in;
+use super::part::{Chunk, Part, Share, Step, refused};
+use super::progress::Progress;
+use super::{BuildError, Stopped, session};
+use crate::checksum::Checksums;
+use crate::error::DecodeFailure;
+use crate::event::Decoder;
+use crate::fold::Change;
+use crate::fold::bulk::Sums;
+use crate::projection::Projection;
+use crate::source::{Item, Undecodable, decode, prefixes};
+use crate::value::Value;
+use crate::write::sql::TableSql;
+
+/// The most events considered by one read.
+const PAGE_EVENTS: usize = 2000;
+
+/// Pages that are read ahead and decoded at the same time.
+const PAGES_AHEAD: usize = 4;
+
+/// Chunks that wait for one part.
+const CHUNKS_AHEAD: usize = 2;
+
+/// Parts at most: more of them than cores bring nothing, and each holds a connection.
+const PARTS_MAX: usize = 4;
+
+/// So many events are decoded before others get their turn.
+const DECODE_TURN: usize = 64;
+
+/// Before what could not be read or decoded is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub(crate) struct Bulk<E> {
+    pub(crate) projection: Arc<Projection<E>>,
+    pub(crate) version: i32,
+    pub(crate) pool: Pool,
+    pub(crate) store: EventStore,
+    pub(crate) decoder: Arc<dyn Decoder<E>>,
+    /// Up to where.
+    pub(crate) target: LogPosition,
+    /// What rows may take in memory, bytes, about.
+    pub(crate) memory: usize,
+    pub(crate) progress: Arc<Progress>,
+}
+
+/// A page that is being decoded.
+type Decoding<E> = AbortOnDropHandle<Result<(Chunk<E>, LogPosition), BuildError>>;
+
+impl<E: Send + Sync + 'static> Bulk<E> {
+    /// Folds everything up to the target, and gives the checksums in the order of the tables.
+    pub(crate) async fn run(&self) -> Result<Vec<Checksums>, BuildError> {
+        let tables: Vec<_> =
+            self.projection.tables().map(|table| TableSql::new(table, self.version)).collect();
+        let tables = Arc::new(tables);
+        let parts = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, PARTS_MAX);
+        let mut senders = Vec::with_capacity(parts);
+        let mut tasks = JoinSet::new();
+        for part in 0..parts {
+            let (sender, steps) = mpsc::channel(CHUNKS_AHEAD);
+            senders.push(sender);
+            let part = Part {
+                projection: Arc::clone(&self.projection),
+                version: self.version,
+                part: part as u64,
+                parts: parts as u64,
+                budget: self.memory / parts,
+                tables: Arc::clone(&tables),
+                session: session::of_part(&self.pool, self.projection.name, self.version).await?,
+                progress: Arc::clone(&self.progress),
+                runtime: Handle::current(),
+            };
+            tasks.spawn_blocking(move || part.run(steps));
+        }
+        let handed_out = self.hand_out(&senders).await;
+        drop(senders);
+        let shares = join(tasks).await;
+        handed_out?;
+        self.summaries(shares?).await
+    }
+
+    /// Reads and decodes, and hands every chunk to every part, which takes what is its own.
+    async fn hand_out(&self, parts: &[mpsc::Sender<Step<E>>]) -> Result<(), BuildError> {
+        let (sender, mut pages) = mpsc::channel::<Decoding<E>>(PAGES_AHEAD);
+        let reading = self.read(sender);
+        let handing = async {
+            while let Some(page) = pages.recv().await {
+                let (chunk, considered) = page.await.map_err(BuildError::of_task)??;
+                let events = chunk.len() as u64;
+                let chunk = Arc::new(chunk);
+                for part in parts {
+                    if part.send(Step::Fold(Arc::clone(&chunk))).await.is_err() {
+                        // The part says why when it is asked.
+                        return Ok(());
+                    }
+                }
+                self.progress.folded(events, considered.min(self.target));
+            }
+            for part in parts {
+                let _ = part.send(Step::End).await;
+            }
+            Ok(())
+        };
+        tokio::pin!(reading, handing);
+        tokio::select! {
+            handed = &mut handing => handed,
+            read = &mut reading => match read {
+                Ok(()) => handing.await,
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    async fn read(&self, pages: mpsc::Sender<Decoding<E>>) -> Result<(), BuildError> {
+        let prefixes = prefixes(self.projection.categories);
+        let prefixes: Vec<&str> = prefixes.iter().map(String::as_str).collect();
+        let mut at = LogPosition::START;
+        while at < self.target {
+            let page = match self.store.read_all(at, &prefixes, PAGE_EVENTS).await {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::warn!(%error, "waiting for the log, to build a version");
+                    sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            let (target, considered) = (self.target, page.considered);
+            let decoder = Arc::clone(&self.decoder);
+            let records = page.events.into_iter().filter(move |record| record.position <= target);
+            let decoding = async move { Ok((decode_all(&*decoder, records.collect()).await?, considered)) };
+            let decoding = AbortOnDropHandle::new(tokio::spawn(decoding));
+            if pages.send(decoding).await.is_err() || page.is_end {
+                break;
+            }
+            at = considered;
+        }
+        Ok(())
+    }
+
+    /// Adds the shares together, and writes the summaries.
+    async fn summaries(&self, shares: Vec<Share>) -> Result<Vec<Checksums>, BuildError> {
+        let mut checksums = vec![Checksums::default(); self.projection.entities.len()];
+        let mut sums = Sums::default();
+        for share in shares {
+            for (all, of_part) in checksums.iter_mut().zip(&share.checksums) {
+                all.add(of_part);
+            }
+            for (key, sum) in share.sums {
+                match sums.entry(key) {
+                    std::collections::hash_map::Entry::Vacant(entry) => {
+                        entry.insert(sum);
+                    }
+                    std::collections::hash_map::Entry::Occupied(mut entry) => {
+                        entry.get_mut().add(&sum.amounts, sum.position);
+                    }
+                }
+            }
+        }
+        let mut rows: Vec<Vec<Change>> = self.projection.summaries.iter().map(|_| Vec::new()).collect();
+        for ((summary, key), sum) in sums {
+            if sum.amounts.iter().all(|amount| *amount == 0) {
+                continue;
+            }
+            let amounts: Result<Vec<Value>, _> =
+                sum.amounts.iter().map(|amount| i64::try_from(*amount).map(Value::BigInt)).collect();
+            let Ok(amounts) = amounts else {
+                let view = self.projection.summaries[summary].name;
+                return Err(BuildError::Stopped(Stopped::without_event(format!(
+                    "view {view}: a sum overflows"
+                ))));
+            };
+            rows[summary].push(Change { key, before: None, after: Some(amounts), position: sum.position });
+        }
+        let session = session::of_part(&self.pool, self.projection.name, self.version).await?;
+        for (table, rows) in self.projection.summaries.iter().copied().zip(rows) {
+            let mut of_view = Checksums::default();
+            for row in &rows {
+                of_view.replace(table, &row.key, None, row.after.as_deref());
+            }
+            checksums.push(of_view);
+            copy_in(&session.client, table, self.version, &rows).await.map_err(|e| refused(table.name, e))?;
+            self.progress.wrote(rows.len() as u64);
+        }
+        Ok(checksums)
+    }
+}
+
+/// Waits for all parts; of several that failed, that at the earliest event counts.
+async fn join(mut tasks: JoinSet<Result<Share, BuildError>>) -> Result<Vec<Share>, BuildError> {
+    let mut shares = Vec::new();
+    let mut failed: Option<BuildError> = None;
+    while let Some(ended) = tasks.join_next().await {
+        match ended.map_err(BuildError::of_task).flatten() {
+            Ok(share) => shares.push(share),
+            Err(error) => {
+                failed = Some(match failed {
+                    Some(other) => other.earlier(error),
+                    None => error,
+                });
+            }
+        }
+    }
+    failed.map_or(Ok(shares), Err)
+}
+
+async fn decode_all<E: Send + Sync + 'static>(
+    decoder: &dyn Decoder<E>,
+    records: Vec<RecordedEvent>,
+) -> Result<Chunk<E>, BuildError> {
+    let mut chunk = Vec::with_capacity(records.len());
+    for (number, record) in records.into_iter().enumerate() {
+        if number % DECODE_TURN == 0 {
+            tokio::task::yield_now().await;
+        }
+        let bytes = record.data.len();
+        loop {
+            match decode(decoder, record.clone()).await {
+                Item::Event(event) => chunk.push((event, bytes)),
+                Item::Passed(_) | Item::Considered(_) => {}
+                Item::Undecodable(event) if matches!(event.failure, DecodeFailure::Retry(_)) => {
+                    tracing::warn!(position = event.position.0, reason = %event.failure, "a build waits");
+                    sleep(PAUSE).await;
+                    continue;
+                }
+                Item::Undecodable(event) => return Err(BuildError::Stopped(undecodable(&event))),
+            }
+            break;
+        }
+    }
+    Ok(chunk)
+}
+
+fn undecodable(event: &Undecodable) -> Stopped {
+    let Undecodable { event_type, stream, revision, failure, .. } = event;
+    Stopped {
+        position: Some(event.position),
+        recorded_at: Some(event.recorded_at),
+        reason: format!("{event_type} in {stream} ({revision}): {failure}"),
+        needs_upgrade: matches!(failure, DecodeFailure::NeedsUpgrade(_)),
+    }
+}

@@ -1,0 +1,372 @@
+//! Builds a version beside the one in use: history is read once and folded in parallel parts (`bulk`, `part`), rows are
+//! loaded (`copy`), indexes made, and the result is compared with the version in use at the same position (`check`).
+//! From then on a worker folds the version like any other, and readers go over to it.
+//!
+//! A build that is broken off begins again from nothing; the version in use is never touched.
+
+mod bulk;
+mod check;
+mod copy;
+mod part;
+mod progress;
+mod session;
+pub(crate) mod verify;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::status::{Stage, State};
+use contract::{LogIdentity, LogPosition};
+use deadpool_postgres::Pool;
+use event_store::EventStore;
+use jiff::Timestamp;
+use postgres_types::ToSql;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+pub use progress::{Phase, Progress};
+
+use crate::checksum::Checksums;
+use crate::error::EngineError;
+use crate::event::Decoder;
+use crate::metrics;
+use crate::projection::Projection;
+use crate::versions::shape;
+use crate::write::session::Session;
+use bulk::Bulk;
+use check::{Difference, InUse};
+
+/// How often the rows say how far a build is.
+const BEAT: Duration = Duration::from_millis(500);
+
+/// Before a build begins again, and between tries to get its lock.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Why there is no version.
+#[derive(Debug)]
+pub(crate) enum BuildError {
+    /// A person has to do something first.
+    Stopped(Stopped),
+    /// The version is not to be built any more.
+    Cancelled,
+    /// Somebody else had to stop first, and says why.
+    BrokenOff,
+    /// Perhaps it goes the next time.
+    Engine(EngineError),
+}
+
+/// Where and why a build cannot go on.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    pub(crate) position: Option<LogPosition>,
+    pub(crate) recorded_at: Option<Timestamp>,
+    pub(crate) reason: String,
+    pub(crate) needs_upgrade: bool,
+}
+
+impl BuildError {
+    pub(crate) fn of_task(error: tokio::task::JoinError) -> Self {
+        BuildError::Engine(error.into())
+    }
+
+    /// Of two, that which says more, and that of the earlier event.
+    pub(crate) fn earlier(self, other: BuildError) -> BuildError {
+        let rank = |error: &BuildError| match error {
+            BuildError::Stopped(stopped) => (0, stopped.position.map_or(u64::MAX, |position| position.0)),
+            BuildError::Engine(_) => (1, 0),
+            BuildError::Cancelled => (2, 0),
+            BuildError::BrokenOff => (3, 0),
+        };
+        if rank(&other) < rank(&self) { other } else { self }
+    }
+}
+
+impl<T: Into<EngineError>> From<T> for BuildError {
+    fn from(error: T) -> Self {
+        BuildError::Engine(error.into())
+    }
+}
+
+/// Builds one version.
+pub(crate) struct Builder<E> {
+    pub(crate) projection: Arc<Projection<E>>,
+    pub(crate) version: i32,
+    pub(crate) pool: Pool,
+    pub(crate) store: EventStore,
+    pub(crate) decoder: Arc<dyn Decoder<E>>,
+    pub(crate) identity: LogIdentity,
+    /// What rows may take in memory, bytes, about.
+    pub(crate) memory: usize,
+    pub(crate) stop: CancellationToken,
+}
+
+/// What a build has come to.
+struct Built {
+    position: LogPosition,
+    /// In the order of the tables.
+    checksums: Vec<Checksums>,
+    differences: BTreeMap<&'static str, Difference>,
+}
+
+impl<E: Send + Sync + 'static> Builder<E> {
+    /// Builds until the version is there, is not wanted any more, or it is told to stop.
+    ///
+    /// # Errors
+    /// Only refusals: errors that trying again cannot mend.
+    pub(crate) async fn run(self) -> Result<(), EngineError> {
+        let (name, version) = (self.projection.name, self.version);
+        loop {
+            let ended = self.stop.run_until_cancelled(self.attempt()).await;
+            metrics::record_no_build(name);
+            match ended {
+                None | Some(Ok(()) | Err(BuildError::Cancelled)) => return Ok(()),
+                Some(Err(BuildError::Engine(error))) if error.is_refusal() => return Err(error),
+                Some(Err(BuildError::Engine(error))) => {
+                    tracing::warn!(projection = name, version, %error, "the build begins again");
+                }
+                Some(Err(BuildError::BrokenOff)) => {
+                    tracing::warn!(projection = name, version, "the build begins again");
+                }
+                Some(Err(BuildError::Stopped(stopped))) => {
+                    self.halt(stopped).await;
+                    return Ok(());
+                }
+            }
+            if self.stop.run_until_cancelled(sleep(PAUSE)).await.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Builds from nothing, once this process has the lock.
+    async fn attempt(&self) -> Result<(), BuildError> {
+        let name = self.projection.name;
+        let row = Row { name, version: self.version, session: session::open(&self.pool).await? };
+        while !row.session.try_lock(name, self.version).await? {
+            if !row.is_wanted().await? {
+                return Err(BuildError::Cancelled);
+            }
+            sleep(PAUSE).await;
+        }
+        session::until_writers_are_gone(&row.session, name, self.version).await?;
+        let Some(in_use) = check::in_use(&row.session.client, name).await? else {
+            return Err(BuildError::Cancelled);
+        };
+        let progress = Arc::new(Progress::default());
+        progress.begin(in_use.position);
+        row.begin(&progress).await?;
+        let (version, position) = (self.version, in_use.position.0);
+        tracing::info!(projection = name, version, fold = self.projection.fold, position, "building");
+        metrics::record_build_begins(name, in_use.position);
+        let built = {
+            let building = self.build(&in_use, &progress);
+            let beating = row.beat(&progress);
+            tokio::select! {
+                built = building => built?,
+                error = beating => return Err(error),
+            }
+        };
+        row.finish(&self.projection, &built, &progress).await
+    }
+
+    async fn build(&self, in_use: &InUse, progress: &Arc<Progress>) -> Result<Built, BuildError> {
+        let (projection, version) = (&*self.projection, self.version);
+        let session = session::open(&self.pool).await?;
+        let stored: i64 = session.client.query_one(LOG, &[&projection.name, &version]).await?.try_get(0)?;
+        if stored != i64::from(self.identity.0) {
+            let stored = LogIdentity(u32::try_from(stored).unwrap_or_default());
+            let found = self.identity;
+            return Err(EngineError::ForeignLog { projection: projection.name, stored, found }.into());
+        }
+        for table in projection.tables() {
+            shape::create(&*session.client, table, projection.fold, version, version).await?;
+        }
+        let bulk = Bulk {
+            projection: Arc::clone(&self.projection),
+            version,
+            pool: self.pool.clone(),
+            store: self.store.clone(),
+            decoder: Arc::clone(&self.decoder),
+            target: in_use.position,
+            memory: self.memory,
+            progress: Arc::clone(progress),
+        };
+        let checksums = bulk.run().await?;
+        progress.enter(Phase::Indexing);
+        for table in projection.tables() {
+            let finished = shape::finish(&*session.client, table, projection.fold, version, version).await;
+            finished.map_err(|error| match error {
+                EngineError::Postgres(error) => part::refused(table.name, error),
+                other => other.into(),
+            })?;
+        }
+        progress.enter(Phase::Checking);
+        for (table, kept) in projection.tables().zip(&checksums) {
+            let found = check::of_table(&session.client, table, version).await?;
+            let same = |column: &&str| found.column(column) == kept.column(column);
+            if found.rows != kept.rows || !table.data.iter().map(|column| column.name).all(|c| same(&c)) {
+                let reason = format!("view {}: the table does not hold what was folded", table.name);
+                return Err(BuildError::Stopped(Stopped::without_event(reason)));
+            }
+        }
+        let mut differences = check::compare(projection, &checksums, in_use);
+        for table in projection.tables() {
+            if let Some(difference) = differences.get_mut(table.name) {
+                let versions = (in_use.version, version);
+                let keys = check::sample(&session.client, table, difference, versions, in_use.position).await;
+                // The comparison stands without the sample, which the version in use may not have the columns for.
+                difference.keys = keys.unwrap_or_default();
+            }
+        }
+        Ok(Built { position: in_use.position, checksums, differences })
+    }
+
+    /// Says where and why the build stopped, until the version is dropped or the process ends.
+    async fn halt(&self, stopped: Stopped) {
+        let (name, version) = (self.projection.name, self.version);
+        tracing::error!(projection = name, version, reason = stopped.reason, "the build stops");
+        let state = if stopped.needs_upgrade { State::NeedsUpgrade } else { State::Failed };
+        let position = stopped.position.map(|position| position.0.cast_signed());
+        loop {
+            let said = async {
+                let client = self.pool.get().await?;
+                let values: [&(dyn ToSql + Sync); 6] =
+                    [&name, &version, &state.as_str(), &stopped.reason, &position, &stopped.recorded_at];
+                client.execute(HALTED, &values).await.map_err(EngineError::from)
+            };
+            match self.stop.run_until_cancelled(said).await {
+                None | Some(Ok(0)) => return,
+                Some(Ok(_)) => {}
+                Some(Err(error)) => tracing::debug!(%error, "the row could not be told"),
+            }
+            if self.stop.run_until_cancelled(sleep(4 * BEAT)).await.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+const LOG: &str = "SELECT log_identity FROM projection_version WHERE name = $1 AND version = $2";
+
+const HALTED: &str = "
+    UPDATE projection_version SET state = $3, reason = $4, failed_position = $5, pending_since = $6,
+        heartbeat_at = now() WHERE name = $1 AND version = $2 AND stage = 'BUILDING'";
+
+const BEGIN: &str = "
+    UPDATE projection_version SET state = $3, position = 0, head_position = $4, lag_events = NULL, reason = NULL,
+        failed_position = NULL, pending_since = NULL, fence = fence + 1, heartbeat_at = now()
+    WHERE name = $1 AND version = $2 AND stage = 'BUILDING'";
+
+const BUILD_ROW: &str = "
+    INSERT INTO projection_build (name, version, phase, started_at, events, row_count, position, target)
+    VALUES ($1, $2, $3, now(), 0, 0, 0, $4)
+    ON CONFLICT (name, version) DO UPDATE SET phase = EXCLUDED.phase, started_at = now(), finished_at = NULL,
+        events = 0, row_count = 0, position = 0, target = EXCLUDED.target, difference = NULL";
+
+const BEAT_ROW: &str = "
+    UPDATE projection_version SET heartbeat_at = now() WHERE name = $1 AND version = $2 AND stage = 'BUILDING'";
+
+const PROGRESS: &str = "
+    UPDATE projection_build SET phase = $3, events = $4, row_count = $5, position = $6
+    WHERE name = $1 AND version = $2";
+
+const FINISH: &str = "
+    UPDATE projection_version SET stage = $3, position = $4, fence = fence + 1, heartbeat_at = now()
+    WHERE name = $1 AND version = $2 AND stage = 'BUILDING'";
+
+const CHECKSUM: &str = "
+    INSERT INTO projection_checksum (name, version, view, row_count, checksums) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (name, version, view) DO UPDATE SET row_count = EXCLUDED.row_count, checksums = EXCLUDED.checksums";
+
+const FINISHED: &str = "
+    UPDATE projection_build SET finished_at = now(), difference = $3 WHERE name = $1 AND version = $2";
+
+/// The rows of the version, and the session that holds its lock.
+struct Row {
+    name: &'static str,
+    version: i32,
+    session: Session,
+}
+
+impl Row {
+    async fn is_wanted(&self) -> Result<bool, EngineError> {
+        let wanted = "SELECT FROM projection_version WHERE name = $1 AND version = $2 AND stage = 'BUILDING'";
+        Ok(self.session.client.query_opt(wanted, &[&self.name, &self.version]).await?.is_some())
+    }
+
+    async fn begin(&self, progress: &Progress) -> Result<(), BuildError> {
+        let (client, target) = (&self.session.client, progress.target().0.cast_signed());
+        let state = State::CatchingUp.as_str();
+        if client.execute(BEGIN, &[&self.name, &self.version, &state, &target]).await? == 0 {
+            return Err(BuildError::Cancelled);
+        }
+        let phase = progress.phase().as_str();
+        client.execute(BUILD_ROW, &[&self.name, &self.version, &phase, &target]).await?;
+        Ok(())
+    }
+
+    /// Says how far it is until the version is not wanted any more.
+    async fn beat(&self, progress: &Progress) -> BuildError {
+        loop {
+            match self.say(progress).await {
+                Ok(true) => sleep(BEAT).await,
+                Ok(false) => return BuildError::Cancelled,
+                Err(error) => return error.into(),
+            }
+        }
+    }
+
+    async fn say(&self, progress: &Progress) -> Result<bool, EngineError> {
+        metrics::record_build(self.name, progress);
+        let client = &self.session.client;
+        let wanted = client.execute(BEAT_ROW, &[&self.name, &self.version]).await? > 0;
+        let (events, rows) = (progress.events().cast_signed(), progress.rows().cast_signed());
+        let (phase, position) = (progress.phase().as_str(), progress.position().0.cast_signed());
+        let values: [&(dyn ToSql + Sync); 6] = [&self.name, &self.version, &phase, &events, &rows, &position];
+        client.execute(PROGRESS, &values).await?;
+        Ok(wanted)
+    }
+
+    /// Hands the version over to the worker that folds it from here on.
+    async fn finish<E: Send + Sync + 'static>(
+        mut self,
+        projection: &Projection<E>,
+        built: &Built,
+        progress: &Progress,
+    ) -> Result<(), BuildError> {
+        let (name, version) = (self.name, self.version);
+        let is_same = built.differences.is_empty();
+        let stage = if is_same { Stage::Switching } else { Stage::Differs };
+        progress.enter(Phase::Done);
+        self.say(progress).await?;
+        let transaction = self.session.client.transaction().await?;
+        let position = built.position.0.cast_signed();
+        if transaction.execute(FINISH, &[&name, &version, &stage.as_str(), &position]).await? == 0 {
+            return Err(BuildError::Cancelled);
+        }
+        for (table, checksums) in projection.tables().zip(&built.checksums) {
+            let values: [&(dyn ToSql + Sync); 5] =
+                [&name, &version, &table.name, &checksums.rows, &checksums.to_json()];
+            transaction.execute(CHECKSUM, &values).await?;
+        }
+        let difference = (!is_same).then(|| serde_json::to_value(&built.differences).ok()).flatten();
+        transaction.execute(FINISHED, &[&name, &version, &difference]).await?;
+        transaction.commit().await?;
+        let (events, rows) = (progress.events(), progress.rows());
+        if is_same {
+            tracing::info!(projection = name, version, events, rows, "built: the same as the version in use");
+        } else {
+            let views: Vec<_> = built.differences.keys().copied().collect();
+            tracing::warn!(
+                projection = name,
+                version,
+                events,
+                rows,
+                ?views,
+                "built: it differs from the version in use"
+            );
+        }
+        Ok(())
+    }
+}

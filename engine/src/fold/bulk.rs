@@ -1,0 +1,258 @@
+//! One entity view's part of a fold of all history. Rows stay in memory for as long as there is room, and leave in
+//! bulk; one that is needed again afterwards is read back.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use contract::LogPosition;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Change, FailedFold, check};
+use crate::error::FoldError;
+use crate::event::Recorded;
+use crate::projection::Entity;
+use crate::table::Table;
+use crate::value::Value;
+use crate::view::EntityView;
+
+/// What a row costs besides what its events brought, bytes: key, slot and places in two maps.
+const ROW_BYTES: usize = 256;
+
+/// Sums of summary views: which of the projection's, and by which key.
+pub(crate) type Sums = HashMap<(usize, Vec<Value>), Sum>;
+
+/// One row of a summary view in the making.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sum {
+    pub(crate) amounts: Vec<i128>,
+    /// Of the last event that changed a row which contributes.
+    pub(crate) position: LogPosition,
+}
+
+impl Sum {
+    pub(crate) fn add(&mut self, amounts: &[i128], position: LogPosition) {
+        self.amounts.iter_mut().zip(amounts).for_each(|(sum, amount)| *sum += amount);
+        self.position = self.position.max(position);
+    }
+}
+
+/// An entity view without its types.
+pub(crate) trait BulkFold<E> {
+    fn table(&self) -> &'static Table;
+
+    /// Takes the next events, each with the bytes of its data, and gives the keys of the rows that left and are needed
+    /// again.
+    fn begin(&mut self, events: &[(Arc<Recorded<E>>, usize)]) -> Vec<Vec<Value>>;
+
+    /// Puts a row back that left; what it contributed is taken out of the sums.
+    fn put(&mut self, key: &[Value], values: Vec<Value>, sums: &mut Sums) -> Result<(), FailedFold>;
+
+    /// Folds the events that were taken.
+    fn fold(&mut self, events: &[(Arc<Recorded<E>>, usize)]) -> Result<(), FailedFold>;
+
+    /// Bytes that the rows in memory take, about.
+    fn weight(&self) -> usize;
+
+    /// Lets rows go, the half that was needed least lately or all, and adds what they contribute to the sums.
+    fn let_go(&mut self, all: bool, sums: &mut Sums) -> Result<Vec<Change>, FailedFold>;
+}
+
+struct Slot<V: EntityView> {
+    key: V::Key,
+    stored_key: Vec<Value>,
+    hash: u64,
+    /// As it stands in its table.
+    before: Option<Vec<Value>>,
+    row: Option<V::Row>,
+    /// Of the last event that changed the row since it came into memory.
+    changed: Option<LogPosition>,
+    weight: usize,
+    /// When it was needed last, in batches.
+    needed: u64,
+}
+
+pub(crate) struct BulkEntity<'v, V: EntityView> {
+    entity: &'v Entity<V>,
+    part: u64,
+    parts: u64,
+    slots: Vec<Option<Slot<V>>>,
+    free: Vec<usize>,
+    by_key: HashMap<Vec<Value>, usize>,
+    /// Number of the event in its batch, and slot, in the order of the events.
+    named: Vec<(usize, usize)>,
+    /// Hashes of the keys whose rows left. Two keys of one hash cost a look at the table.
+    left: HashSet<u64>,
+    weight: usize,
+    batches: u64,
+}
+
+impl<'v, V: EntityView> BulkEntity<'v, V> {
+    pub(super) fn new(entity: &'v Entity<V>, part: u64, parts: u64) -> Self {
+        Self {
+            entity,
+            part,
+            parts,
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_key: HashMap::new(),
+            named: Vec::new(),
+            left: HashSet::new(),
+            weight: 0,
+            batches: 0,
+        }
+    }
+
+    /// The slot of a key of this part, and whether its row has to be read back first.
+    fn slot(&mut self, key: V::Key, buffer: &mut Vec<u8>) -> Option<(usize, bool)> {
+        let stored_key = self.entity.view.store_key(&key);
+        buffer.clear();
+        stored_key.iter().for_each(|value| value.canonical(buffer));
+        let hash = xxh3_64(buffer);
+        // The high bits, for the low ones order the keys within the maps.
+        if (hash >> 32) % self.parts != self.part {
+            return None;
+        }
+        if let Some(&slot) = self.by_key.get(&stored_key) {
+            return Some((slot, false));
+        }
+        let fresh = Slot {
+            key,
+            stored_key: stored_key.clone(),
+            hash,
+            before: None,
+            row: None,
+            changed: None,
+            weight: ROW_BYTES,
+            needed: 0,
+        };
+        self.weight += ROW_BYTES;
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                self.slots.push(None);
+                self.slots.len() - 1
+            }
+        };
+        self.slots[slot] = Some(fresh);
+        self.by_key.insert(stored_key, slot);
+        Some((slot, self.left.contains(&hash)))
+    }
+
+    /// The batch before which slots are to go.
+    fn limit(&self, all: bool) -> u64 {
+        if all {
+            return u64::MAX;
+        }
+        let mut needed: Vec<u64> = self.slots.iter().flatten().map(|slot| slot.needed).collect();
+        let middle = needed.len() / 2;
+        if needed.is_empty() { 0 } else { *needed.select_nth_unstable(middle).1 + 1 }
+    }
+
+    fn leave(&mut self, slot: Slot<V>, sums: &mut Sums) -> Result<Option<Change>, FailedFold> {
+        self.weight -= slot.weight;
+        self.by_key.remove(&slot.stored_key);
+        let position = slot.changed.unwrap_or_default();
+        if let Some(row) = &slot.row {
+            self.contribute(&slot.key, row, 1, position, sums);
+        }
+        let after = slot.row.map(|row| self.entity.view.store(&row));
+        let table = self.entity.view.table();
+        let fits = check(table.key, &slot.stored_key)
+            .and_then(|()| after.as_ref().map_or(Ok(()), |after| check(table.data, after)));
+        fits.map_err(|error| FailedFold::new(0, table, &slot.stored_key, &error))?;
+        // Never taken out again: another key may have the same hash.
+        if after.is_some() {
+            self.left.insert(slot.hash);
+        }
+        let changed = slot.changed.is_some() && (slot.before.is_some() || after.is_some());
+        Ok(changed.then_some(Change { key: slot.stored_key, before: slot.before, after, position }))
+    }
+
+    fn contribute(&self, key: &V::Key, row: &V::Row, sign: i128, position: LogPosition, sums: &mut Sums) {
+        for contributor in &self.entity.contributors {
+            for (summary_key, amounts) in (contributor.contributions)(key, row) {
+                let amounts: Vec<i128> =
+                    amounts.into_iter().map(|amount| i128::from(amount) * sign).collect();
+                sums.entry((contributor.summary, summary_key))
+                    .or_insert_with(|| Sum { amounts: vec![0; amounts.len()], position })
+                    .add(&amounts, position);
+            }
+        }
+    }
+}
+
+impl<V: EntityView> BulkFold<V::Event> for BulkEntity<'_, V> {
+    fn table(&self) -> &'static Table {
+        self.entity.view.table()
+    }
+
+    fn begin(&mut self, events: &[(Arc<Recorded<V::Event>>, usize)]) -> Vec<Vec<Value>> {
+        self.batches += 1;
+        self.named.clear();
+        let (mut missing, mut buffer) = (Vec::new(), Vec::new());
+        for (number, (event, bytes)) in events.iter().enumerate() {
+            let first = self.named.len();
+            for key in self.entity.view.keys(event) {
+                let Some((at, has_left)) = self.slot(key, &mut buffer) else { continue };
+                if self.named[first..].iter().any(|(_, named)| *named == at) {
+                    continue;
+                }
+                self.named.push((number, at));
+                let Some(slot) = &mut self.slots[at] else { continue };
+                slot.weight += bytes;
+                slot.needed = self.batches;
+                self.weight += bytes;
+                if has_left {
+                    missing.push(slot.stored_key.clone());
+                }
+            }
+        }
+        missing
+    }
+
+    fn put(&mut self, key: &[Value], values: Vec<Value>, sums: &mut Sums) -> Result<(), FailedFold> {
+        let Some(&at) = self.by_key.get(key) else { return Ok(()) };
+        let Some(mut slot) = self.slots[at].take() else { return Ok(()) };
+        let loaded = self.entity.view.load(&slot.key, values.clone()).map_err(|error| {
+            let error = FoldError::new(format!("the stored row cannot be read: {error}"));
+            FailedFold::new(0, self.entity.view.table(), &slot.stored_key, &error)
+        })?;
+        self.contribute(&slot.key, &loaded, -1, LogPosition::START, sums);
+        (slot.row, slot.before) = (Some(loaded), Some(values));
+        self.slots[at] = Some(slot);
+        Ok(())
+    }
+
+    fn fold(&mut self, events: &[(Arc<Recorded<V::Event>>, usize)]) -> Result<(), FailedFold> {
+        let view = &self.entity.view;
+        for &(number, at) in &self.named {
+            let Some(slot) = &mut self.slots[at] else { continue };
+            let event = &events[number].0;
+            let before = slot.row.take();
+            let after = view
+                .fold(&slot.key, before.clone(), event)
+                .map_err(|error| FailedFold::new(number, view.table(), &slot.stored_key, &error))?;
+            if before != after {
+                slot.changed = Some(event.position);
+            }
+            slot.row = after;
+        }
+        Ok(())
+    }
+
+    fn weight(&self) -> usize {
+        self.weight
+    }
+
+    fn let_go(&mut self, all: bool, sums: &mut Sums) -> Result<Vec<Change>, FailedFold> {
+        let limit = self.limit(all);
+        let mut changes = Vec::new();
+        for at in 0..self.slots.len() {
+            if let Some(slot) = self.slots[at].take_if(|slot| slot.needed < limit) {
+                changes.extend(self.leave(slot, sums)?);
+                self.free.push(at);
+            }
+        }
+        Ok(changes)
+    }
+}
