@@ -68,7 +68,7 @@ pub fn shop(zone: &TimeZone) -> Projection<ShopEvent> {
         .entity(Entity::new(views::return_lines::ReturnLines))
 }
 
-/// The version that this binary folds.
+/// The fold that this binary brings about.
 fn newest(projection: &read_model::Projection) -> i32 {
-    *projection.versions.last().expect("every projection of the read model has a version")
+    *projection.folds.last().expect("every projection of the read model has a fold")
 }

@@ -28,12 +28,12 @@ pub(crate) enum ReadError {
         /// Which one.
         version: i32,
     },
-    /// Neither the active version nor one before it is known here.
-    #[error("projection {projection} is at version {active}, which this binary does not know")]
-    UnknownVersion {
+    /// Neither the fold of the active version nor one of a version before it is known here.
+    #[error("projection {projection} is of fold {active}, which this binary does not know")]
+    UnknownFold {
         /// Which one.
         projection: &'static str,
-        /// The version that readers shall use.
+        /// The fold of the version that readers shall use.
         active: i32,
     },
     /// A status row holds a value that cannot be.
@@ -81,9 +81,9 @@ impl From<ReadError> for ApiError {
                 }));
             }
             ReadError::OtherLog { .. } => return ApiError::new(ErrorCode::OtherLog),
-            ReadError::NotProjected { .. }
-            | ReadError::NotIndexed { .. }
-            | ReadError::UnknownVersion { .. } => ErrorCode::Unavailable,
+            ReadError::NotProjected { .. } | ReadError::NotIndexed { .. } | ReadError::UnknownFold { .. } => {
+                ErrorCode::Unavailable
+            }
             ReadError::Pool(deadpool_postgres::PoolError::Timeout(_)) => ErrorCode::TooManyRequests,
             ReadError::Pool(_) => ErrorCode::Unavailable,
             ReadError::Postgres(cause) => code_of(cause),

@@ -10,7 +10,7 @@ use crate::{Projection, View};
 
 /// The projection.
 pub const CATALOGUE: Projection =
-    Projection { name: "catalogue", versions: &[1], views: &[PRODUCTS, PRODUCT_TEXTS] };
+    Projection { name: "catalogue", folds: &[1], views: &[PRODUCTS, PRODUCT_TEXTS] };
 
 /// Products with their stock.
 pub const PRODUCTS: View = View {

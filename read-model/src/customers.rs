@@ -8,7 +8,7 @@ use crate::column::names;
 use crate::{Projection, View};
 
 /// The projection.
-pub const CUSTOMERS: Projection = Projection { name: "customers", versions: &[1], views: &[CUSTOMER] };
+pub const CUSTOMERS: Projection = Projection { name: "customers", folds: &[1], views: &[CUSTOMER] };
 
 /// Registered users.
 pub const CUSTOMER: View = View {

@@ -5,13 +5,13 @@
 pub struct Projection {
     /// Its name in the status rows.
     pub name: &'static str,
-    /// The versions whose tables this binary can read and write, ascending. The last is the one it folds.
-    pub versions: &'static [i32],
+    /// The folds whose tables this binary can read, ascending. The last is the one it brings about.
+    pub folds: &'static [i32],
     /// Its views.
     pub views: &'static [View],
 }
 
-/// A view's table, in the shape that the newest version has.
+/// A view's table, in the shape that the newest fold gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View {
     /// The name without version.

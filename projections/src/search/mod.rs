@@ -8,17 +8,26 @@ mod disk;
 mod keeper;
 mod table;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use read_model::catalogue::CATALOGUE;
 use read_model::search::SearchIndexes;
 use read_model::{Hints, PoolError};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use keeper::Keeper;
+
+/// One snapshot of each version at a time, of which there are three at most, and one to see which there are.
+const CONNECTIONS: usize = 4;
+
+/// How often it is looked which versions there are.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The file whose lock belongs to whoever keeps the index.
 const LOCK: &str = "lock";
@@ -66,27 +75,70 @@ impl SearchIndexer {
         let unusable = |error| SearchIndexError::Directory { directory: directory.to_owned(), error };
         fs::create_dir_all(directory).map_err(unusable)?;
         let lock = lock(directory)?;
-        let known: Vec<_> =
-            CATALOGUE.versions.iter().map(|version| subdirectory(directory, *version)).collect();
-        // What is left of versions that this binary does not know.
-        remove_all_but(directory, &known).map_err(unusable)?;
         Ok(Self {
             directory: directory.to_owned(),
-            // One snapshot of each version at a time.
-            pool: read_model::reader_pool(database_url, CATALOGUE.versions.len())?,
+            pool: read_model::reader_pool(database_url, CONNECTIONS)?,
             hints: Hints::listen(database_url)?,
             indexes,
             _lock: lock,
         })
     }
 
-    /// Works until it is told to stop. What goes wrong is logged and tried again.
+    /// Works until it is told to stop: keeps one index for each version of the table that is or may be read. What goes
+    /// wrong is logged and tried again.
     pub async fn run(self, stop: CancellationToken) {
-        let keepers = CATALOGUE.versions.iter().map(|version| {
-            let keeper = Keeper::new(*version, subdirectory(&self.directory, *version), self.indexes.clone());
-            keeper.run(&self.pool, self.hints.subscribe(), &stop)
+        let mut keepers = JoinSet::new();
+        let mut kept: BTreeMap<i32, CancellationToken> = BTreeMap::new();
+        loop {
+            match table::versions(&self.pool).await {
+                Ok(Some(versions)) => self.keep(&versions, &mut kept, &mut keepers, &stop),
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%error, "the versions of the search index cannot be read"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(LOOK) => {}
+                // It ends when it was told to.
+                Some(_) = keepers.join_next() => {}
+            }
+        }
+        while keepers.join_next().await.is_some() {}
+    }
+
+    /// Begins with those that are new, and lets go of those that are gone.
+    fn keep(
+        &self,
+        versions: &BTreeSet<i32>,
+        kept: &mut BTreeMap<i32, CancellationToken>,
+        keepers: &mut JoinSet<()>,
+        stop: &CancellationToken,
+    ) {
+        // Only while nobody can still be at one that is gone.
+        if kept.is_empty() {
+            let known: Vec<_> =
+                versions.iter().map(|version| subdirectory(&self.directory, *version)).collect();
+            if let Err(error) = remove_all_but(&self.directory, &known) {
+                tracing::warn!(%error, "an index of a version that is gone cannot be deleted");
+            }
+        }
+        kept.retain(|version, keeper| {
+            let stays = versions.contains(version);
+            if !stays {
+                keeper.cancel();
+                self.indexes.withdraw(*version);
+            }
+            stays
         });
-        futures::future::join_all(keepers).await;
+        for version in versions {
+            kept.entry(*version).or_insert_with(|| {
+                let keeper_ends = stop.child_token();
+                let directory = subdirectory(&self.directory, *version);
+                let keeper = Keeper::new(*version, directory, self.indexes.clone());
+                let (pool, hints, ends) = (self.pool.clone(), self.hints.subscribe(), keeper_ends.clone());
+                keepers.spawn(async move { keeper.run(&pool, hints, &ends).await });
+                keeper_ends
+            });
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! What the tables say, in one snapshot.
 
-use contract::status::VERSION_TABLE;
+use std::collections::BTreeSet;
+
+use contract::status::{Stage, VERSION_TABLE};
 use contract::{LogIdentity, LogPosition, Position};
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{Pool, Transaction};
 use read_model::View;
 use read_model::catalogue::{CATALOGUE, PRODUCT_TEXTS, ProductTextRow};
 use tokio_postgres::error::SqlState;
@@ -22,6 +24,22 @@ pub(super) struct TableSnapshot<'a> {
     statement: String,
     /// The row that was read last.
     last: (i64, Uuid),
+}
+
+/// The versions of the table that are or may be read. None when nothing was folded yet.
+pub(super) async fn versions(pool: &Pool) -> Result<Option<BTreeSet<i32>>, RoundError> {
+    let versions = format!(
+        "SELECT version FROM {VERSION_TABLE} WHERE name = $1 AND fold = ANY ($2) AND stage <> ALL ($3)"
+    );
+    let without_rows = [Stage::Building.as_str(), Stage::Dropping.as_str()];
+    let client = pool.get().await?;
+    let rows = match client.query(&versions, &[&CATALOGUE.name, &CATALOGUE.folds, &&without_rows[..]]).await {
+        Ok(rows) => rows,
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let versions = rows.iter().map(|row| row.try_get(0)).collect::<Result<BTreeSet<_>, _>>()?;
+    Ok((!versions.is_empty()).then_some(versions))
 }
 
 /// Opens a snapshot for what changed after a position. None when nothing was folded into the table yet.

@@ -39,7 +39,7 @@ async fn assert_is_naive_fold(shop: &Shop) {
     assert_eq!(projections.len(), categories.len());
     for (projection, categories) in projections.into_iter().zip(categories) {
         let expected = engine::law::naive_fold(&projection, &events(shop, categories).await).unwrap();
-        let stored = engine::law::stored(&client, &projection).await.unwrap();
+        let stored = engine::law::stored(&client, &projection, projection.fold()).await.unwrap();
         for (expected, (stored, checksums)) in expected.iter().zip(&stored) {
             assert_eq!(expected.rows, stored.rows, "{}", expected.table.name);
             // The naive fold knows no positions of summaries.

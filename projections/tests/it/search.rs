@@ -97,9 +97,9 @@ impl Texts {
 fn checkpoint_is(log: u32, position: u64) -> String {
     format!(
         "INSERT INTO projection VALUES ('catalogue', 1) ON CONFLICT DO NOTHING;
-         INSERT INTO projection_version (name, version, state, log_identity, position, fence, head_position,
-             lag_events, heartbeat_at)
-         VALUES ('catalogue', 1, 'LIVE', {log}, {position}, 1, {position}, 0, now())
+         INSERT INTO projection_version (name, version, fold, state, log_identity, position, fence,
+             head_position, lag_events, heartbeat_at)
+         VALUES ('catalogue', 1, 1, 'LIVE', {log}, {position}, 1, {position}, 0, now())
          ON CONFLICT (name, version) DO UPDATE SET log_identity = excluded.log_identity, position = excluded.position"
     )
 }
@@ -108,6 +108,33 @@ fn checkpoint_is(log: u32, position: u64) -> String {
 fn named(index: &Published, word: &str) -> usize {
     let term = Term::from_field_text(Fields::new().name, &Analyzer::Words.terms(word)[0]);
     index.searcher.search(&TermQuery::new(term, IndexRecordOption::Basic), &Count).unwrap()
+}
+
+#[tokio::test]
+async fn each_version_of_the_table_has_an_index_for_as_long_as_it_is_there() {
+    let texts = Texts::new().await;
+    texts.fold(&[("lantern", 10)], 7, 10).await;
+    let keeping = texts.keep();
+    texts.at(7, 10).await;
+    let until = async |wanted: &[i32]| {
+        let mut indexes = texts.indexes.watch();
+        let there = indexes.wait_for(|indexes| indexes.keys().copied().eq(wanted.iter().copied()));
+        tokio::time::timeout(PATIENCE, there).await.expect("the indexes follow").unwrap().clone()
+    };
+    let sql = "
+        CREATE TABLE product_texts_v2 (LIKE product_texts_v1 INCLUDING ALL);
+        INSERT INTO projection_version (name, version, fold, stage, state, log_identity, position, fence, head_position,
+            heartbeat_at)
+        SELECT name, 2, fold, 'BUILDING', state, log_identity, 10, fence, head_position, heartbeat_at
+        FROM projection_version WHERE name = 'catalogue'";
+    texts.sql(sql).await;
+    texts.sql("INSERT INTO product_texts_v2 SELECT * FROM product_texts_v1").await;
+    texts.sql("UPDATE projection_version SET stage = 'SWITCHING' WHERE version = 2").await;
+    let both = until(&[1, 2]).await;
+    assert_eq!(named(&both[&2], "lantern"), 1);
+    texts.sql("DELETE FROM projection_version WHERE version = 1").await;
+    until(&[2]).await;
+    keeping.stop().await;
 }
 
 #[tokio::test]
@@ -244,7 +271,10 @@ async fn one_keeper_at_a_time_has_the_directory() {
     assert!(matches!(delete(&texts.directory()), Err(SearchIndexError::InUse(_))));
     keeping.stop().await;
     fs::create_dir(texts.directory().join("catalogue_v0")).unwrap();
-    drop(texts.open().unwrap());
+    texts.fold(&[("vase", 10)], 7, 10).await;
+    let keeping = texts.keep();
+    texts.at(7, 10).await;
+    keeping.stop().await;
     assert!(!texts.directory().join("catalogue_v0").exists(), "a version that nobody knows is cleaned up");
     delete(&texts.directory()).unwrap();
     assert!(!texts.directory().join("catalogue_v1").exists());

@@ -16,7 +16,7 @@ async fn every_view_has_a_table_with_its_columns_types_and_key() {
         FROM pg_attribute a WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped";
     for projection in projections::all(&settings()) {
         for table in projection.tables() {
-            let name = table.versioned(projection.version());
+            let name = table.versioned(projection.fold());
             let mut found = Vec::new();
             for row in client.query(columns, &[&name]).await.unwrap() {
                 let (column, sql_type, nullable, is_key): (String, String, bool, bool) =

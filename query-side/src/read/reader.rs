@@ -69,8 +69,8 @@ impl Reader {
         let Some(position) = position else {
             // The index first: the snapshot is then at or ahead of it, never behind.
             let indexes = self.indexes.watch().borrow().clone();
-            let snapshot = Snapshot::open(&self.pool).await?;
-            let index = reads.index.then(|| index_of(&snapshot, &indexes)).transpose()?;
+            let mut snapshot = Snapshot::open(&self.pool).await?;
+            let index = reads.index.then(|| index_of(&mut snapshot, &indexes)).transpose()?;
             return Ok(Opened { snapshot, index });
         };
         let begun = Instant::now();
@@ -94,11 +94,13 @@ impl Reader {
         let mut indexes = self.indexes.watch();
         loop {
             let published = indexes.borrow_and_update().clone();
-            let snapshot = Snapshot::open(&self.pool).await?;
-            let behind = match snapshot.behind(&reads.projections, position)? {
-                Some(behind) => behind,
-                None if !reads.index => return Ok(Opened { snapshot, index: None }),
-                None => match index_of(&snapshot, &published) {
+            let mut snapshot = Snapshot::open(&self.pool).await?;
+            // First, for it settles which version of the tables is read.
+            let index = reads.index.then(|| index_of(&mut snapshot, &published));
+            let behind = match (snapshot.behind(&reads.projections, position)?, index) {
+                (Some(behind), _) => behind,
+                (None, None) => return Ok(Opened { snapshot, index: None }),
+                (None, Some(index)) => match index {
                     Ok(index) if index.position.at >= position.at => {
                         return Ok(Opened { snapshot, index: Some(index) });
                     }
@@ -126,18 +128,22 @@ impl Reader {
     }
 }
 
-/// The index of the version that a snapshot serves. One that is of another log or ahead of its table is not served: the
-/// table was built anew, and the index will be.
+/// The index of the version that a snapshot serves; while the active version has none here, the snapshot serves the one
+/// before. An index that is of another log or ahead of its table is not served: the table was built anew, and the index
+/// will be.
 fn index_of(
-    snapshot: &Snapshot,
+    snapshot: &mut Snapshot,
     published: &BTreeMap<i32, Arc<Published>>,
 ) -> Result<Arc<Published>, ReadError> {
-    let served = snapshot.served(CATALOGUE.name)?;
-    let belongs = |index: &&Arc<Published>| {
-        index.position.log == served.position.log && index.position.at <= served.position.at
-    };
-    let index = published.get(&served.version).filter(belongs);
-    index.cloned().ok_or(ReadError::NotIndexed { version: served.version })
+    let version = snapshot.served(CATALOGUE.name)?.version;
+    let indexed = snapshot.servable(CATALOGUE.name).into_iter().find_map(|served| {
+        let index = published.get(&served.version)?;
+        let belongs = index.position.log == served.position.log && index.position.at <= served.position.at;
+        belongs.then(|| (served.version, Arc::clone(index)))
+    });
+    let (indexed, index) = indexed.ok_or(ReadError::NotIndexed { version })?;
+    snapshot.pin(CATALOGUE.name, indexed);
+    Ok(index)
 }
 
 fn index_behind(position: Option<LogPosition>, requested: Position) -> ReadError {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use contract::status::Stage;
 use contract::{LogPosition, Position};
 use deadpool_postgres::{Object, Pool};
 use postgres_types::ToSql;
@@ -20,12 +21,14 @@ pub(crate) struct Snapshot {
     /// Always there until the drop.
     client: Option<Object>,
     statuses: Vec<VersionStatus>,
+    /// Not the first version of this projection, but that one.
+    pinned: Option<(&'static str, i32)>,
 }
 
 impl Snapshot {
     /// Opens a snapshot; its beginning and the status rows are one round trip.
     pub(super) async fn open(pool: &Pool) -> Result<Self, ReadError> {
-        let mut snapshot = Self { client: Some(pool.get().await?), statuses: Vec::new() };
+        let mut snapshot = Self { client: Some(pool.get().await?), statuses: Vec::new(), pinned: None };
         let client = snapshot.client();
         let begin = client.batch_execute(BEGIN);
         let status = async {
@@ -43,32 +46,38 @@ impl Snapshot {
         &self.statuses
     }
 
-    /// The version of a projection that is served: the active one, or while this binary does not know that one, the
-    /// newest it knows.
-    pub(super) fn served(&self, projection: &'static str) -> Result<&VersionStatus, ReadError> {
+    /// The versions of a projection that may be served, the first before the others: the active one, then those that are
+    /// kept and folded on, the newest first. Those of a fold that this binary does not know are none of them.
+    pub(super) fn servable(&self, projection: &str) -> Vec<&VersionStatus> {
         let known =
-            PROJECTIONS.iter().find(|known| known.name == projection).map_or(&[][..], |known| known.versions);
-        let mut versions = self.statuses.iter().filter(|status| status.name == projection).peekable();
-        if versions.peek().is_none() {
+            PROJECTIONS.iter().find(|known| known.name == projection).map_or(&[][..], |known| known.folds);
+        let of_projection = self.statuses.iter().filter(|status| status.name == projection);
+        let mut servable: Vec<_> = of_projection
+            .filter(|status| known.contains(&status.fold) && (status.active || status.stage == Stage::Ready))
+            .collect();
+        servable.sort_by_key(|status| (!status.active, std::cmp::Reverse(status.version)));
+        servable
+    }
+
+    /// Serves this version of the projection, whichever would be the first.
+    pub(super) fn pin(&mut self, projection: &'static str, version: i32) {
+        self.pinned = Some((projection, version));
+    }
+
+    /// The version of a projection that is served.
+    pub(super) fn served(&self, projection: &'static str) -> Result<&VersionStatus, ReadError> {
+        let servable = self.servable(projection);
+        let pinned = |status: &&&VersionStatus| self.pinned == Some((projection, status.version));
+        if let Some(status) = servable.iter().find(pinned).or(servable.first()) {
+            return Ok(status);
+        }
+        let mut of_projection = self.statuses.iter().filter(|status| status.name == projection).peekable();
+        if of_projection.peek().is_none() {
             return Err(ReadError::NotProjected { projection });
         }
-        let (mut newest, mut active) = (None, None);
-        for status in versions {
-            if status.active {
-                active = Some(status);
-            }
-            if known.contains(&status.version) {
-                newest = Some(status);
-            }
-        }
-        match (active, newest) {
-            (Some(active), _) if known.contains(&active.version) => Ok(active),
-            (Some(_), Some(newest)) => Ok(newest),
-            (active, _) => Err(ReadError::UnknownVersion {
-                projection,
-                active: active.map_or_else(i32::default, |status| status.version),
-            }),
-        }
+        let active =
+            of_projection.find(|status| status.active).map_or_else(i32::default, |status| status.fold);
+        Err(ReadError::UnknownFold { projection, active })
     }
 
     /// The table of a view that this snapshot serves.

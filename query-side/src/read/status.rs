@@ -1,6 +1,6 @@
 //! The status rows that the workers of the projections write (`contract::status`).
 
-use contract::status::{HEARTBEAT_TIMEOUT_SECONDS, State};
+use contract::status::{HEARTBEAT_TIMEOUT_SECONDS, Stage, State};
 use contract::{LogIdentity, LogPosition, Position};
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -10,7 +10,7 @@ use super::super::error::ReadError;
 /// Every version of every projection, in one statement. Ages are worked out by the server's clock, which wrote the
 /// heartbeat too.
 pub(super) const STATUS_SQL: &str =
-    "SELECT v.name, v.version, v.version = p.active_version AS active, v.state,
+    "SELECT v.name, v.version, v.fold, v.stage, v.version = p.active_version AS active, v.state,
         v.log_identity, v.position, v.head_position, v.lag_events, v.heartbeat_at,
         extract(epoch FROM now() - v.heartbeat_at)::float8 AS heartbeat_age,
         extract(epoch FROM now() - v.pending_since)::float8 AS pending_age
@@ -24,6 +24,10 @@ pub(crate) struct VersionStatus {
     pub(crate) name: String,
     /// Its version.
     pub(crate) version: i32,
+    /// Which fold makes its rows.
+    pub(crate) fold: i32,
+    /// How far it is on its way to readers.
+    pub(crate) stage: Stage,
     /// Whether readers shall use it.
     pub(crate) active: bool,
     /// What its worker does; stopped when it is silent.
@@ -45,6 +49,8 @@ impl VersionStatus {
     pub(super) fn read(row: &Row) -> Result<Self, ReadError> {
         let state: &str = row.try_get("state")?;
         let state = State::parse(state).ok_or_else(|| ReadError::StatusRow(format!("state {state:?}")))?;
+        let stage: &str = row.try_get("stage")?;
+        let stage = Stage::parse(stage).ok_or_else(|| ReadError::StatusRow(format!("stage {stage:?}")))?;
         let heartbeat_age: f64 = row.try_get("heartbeat_age")?;
         let pending_age: Option<f64> = row.try_get("pending_age")?;
         let silent = heartbeat_age > HEARTBEAT_TIMEOUT_SECONDS;
@@ -60,6 +66,8 @@ impl VersionStatus {
         Ok(Self {
             name: row.try_get("name")?,
             version: row.try_get("version")?,
+            fold: row.try_get("fold")?,
+            stage,
             active: row.try_get("active")?,
             state: if silent { State::Stopped } else { state },
             position: Position { log: LogIdentity(log), at: position(row, "position")? },

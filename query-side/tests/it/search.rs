@@ -230,6 +230,37 @@ async fn what_changes_is_found_as_it_is_now() {
 }
 
 #[tokio::test]
+async fn the_version_before_is_read_while_the_active_one_has_no_index_here() {
+    let (shop, keeping) = Shop::indexed(PRODUCTS).await;
+    drop(keeping);
+    // Readers have switched to a version of which this process has no index yet.
+    shop.service
+        .sql(
+            "CREATE TABLE products_v2 (LIKE products_v1 INCLUDING ALL);
+             CREATE TABLE product_texts_v2 (LIKE product_texts_v1 INCLUDING ALL);
+             INSERT INTO projection_version (name, version, fold, state, log_identity, position, fence, head_position,
+                 heartbeat_at)
+             SELECT name, 2, fold, state, log_identity, 300, fence, head_position, heartbeat_at
+             FROM projection_version WHERE name = 'catalogue';
+             UPDATE projection SET active_version = 2 WHERE name = 'catalogue'",
+        )
+        .await;
+    assert_eq!(shop.found("hanging heart").await.len(), 2, "found, and read from the same version");
+    let answer =
+        shop.service.ask("{ searchProducts(text: \"heart\") { totalCount } products { totalCount } }").await;
+    assert_eq!(answer.data()["products"]["totalCount"], PRODUCTS.len(), "one answer, one version");
+    let answer = shop.service.ask("{ products { totalCount } }").await;
+    assert_eq!(answer.data()["products"]["totalCount"], 0, "without the index the active one is read");
+
+    // Once there is an index, that version is read.
+    let _keeping = shop.keep(shop.directory.path());
+    let mut indexes = shop.indexes.watch();
+    let there = indexes.wait_for(|indexes| indexes.contains_key(&2));
+    tokio::time::timeout(PATIENCE, there).await.expect("the index follows").unwrap();
+    assert_eq!(shop.found("hanging heart").await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_page_is_one_statement_whatever_its_size() {
     let (shop, _keeping) = Shop::indexed(PRODUCTS).await;
     // The service connects when it is asked, so after that setting.

@@ -84,8 +84,9 @@ async fn the_version_before_is_read_while_the_active_one_is_not_known_here() {
     service.products(1).await;
     service
         .sql(
-            "INSERT INTO projection_version SELECT name, 2, state, log_identity, 300, fence, head_position, lag_events,
-                 pending_since, reason, failed_position, heartbeat_at
+            "INSERT INTO projection_version (name, version, fold, state, log_identity, position, fence,
+                 head_position, heartbeat_at)
+             SELECT name, 2, 9, state, log_identity, 300, fence, head_position, heartbeat_at
              FROM projection_version WHERE name = 'catalogue';
              UPDATE projection SET active_version = 2 WHERE name = 'catalogue'",
         )
@@ -97,6 +98,51 @@ async fn the_version_before_is_read_while_the_active_one_is_not_known_here() {
     service.sql("DELETE FROM projection_version WHERE name = 'catalogue' AND version = 1").await;
     assert_eq!(service.ask("{ products { nodes { sku } } }").await.code(), "UNAVAILABLE");
     assert!(service.ask("{ customers { nodes { id } } }").await.data()["customers"].is_object());
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_for_readers_yet_is_not_read_and_its_build_is_shown() {
+    let service = Service::start().await;
+    service.products(1).await;
+    // Nothing stands in its tables; it is newer and known, and so would be the next best to an active one that is not.
+    service
+        .sql(
+            "INSERT INTO projection_version (name, version, fold, stage, state, log_identity, position, fence,
+                 head_position, heartbeat_at)
+             SELECT name, 2, fold, 'BUILDING', state, log_identity, 0, fence, head_position, heartbeat_at
+             FROM projection_version WHERE name = 'catalogue';
+             INSERT INTO projection_build (name, version, phase, started_at, events, row_count, position, target)
+             VALUES ('catalogue', 2, 'FOLDING', '2026-01-02T03:04:05Z', 70, 12, 40, 100);
+             CREATE TABLE products_v2 (LIKE products_v1 INCLUDING ALL)",
+        )
+        .await;
+    let skus = json!([{"sku": "SKU0001"}]);
+    let ask =
+        async || service.ask("{ products { nodes { sku } } }").await.data()["products"]["nodes"].clone();
+    assert_eq!(ask().await, skus);
+    let answer = service
+        .ask("{ projections { name version fold stage active build { phase startedAt finishedAt events rows position targetPosition } } }")
+        .await;
+    let of = |version: i32| {
+        let all = answer.data()["projections"].as_array().unwrap();
+        all.iter().find(|p| p["name"] == "catalogue" && p["version"] == version).unwrap().clone()
+    };
+    assert_eq!(
+        (&of(1)["stage"], &of(1)["active"], &of(1)["build"]),
+        (&json!("READY"), &json!(true), &json!(null))
+    );
+    let token = crate::support::token;
+    assert_eq!((&of(2)["stage"], &of(2)["fold"]), (&json!("BUILDING"), &json!(1)));
+    assert_eq!(
+        of(2)["build"],
+        json!({"phase": "FOLDING", "startedAt": "2026-01-02T03:04:05Z", "finishedAt": null, "events": 70,
+               "rows": 12, "position": token(40), "targetPosition": token(100)})
+    );
+
+    service.sql("UPDATE projection_version SET fold = 9 WHERE name = 'catalogue' AND version = 1").await;
+    assert_eq!(service.ask("{ products { nodes { sku } } }").await.code(), "UNAVAILABLE");
+    service.sql("UPDATE projection_version SET stage = 'READY' WHERE version = 2").await;
+    assert_eq!(ask().await, json!([]));
 }
 
 #[tokio::test]

@@ -100,9 +100,9 @@ impl Service {
     pub async fn folded(&self, projection: &str, position: u64) {
         self.sql(&format!(
             "INSERT INTO projection VALUES ('{projection}', 1) ON CONFLICT DO NOTHING;
-             INSERT INTO projection_version (name, version, state, log_identity, position, fence, head_position,
-                                             lag_events, heartbeat_at)
-             VALUES ('{projection}', 1, 'LIVE', {LOG}, {position}, 1, {position}, 0, now())
+             INSERT INTO projection_version (name, version, fold, state, log_identity, position, fence,
+                                             head_position, lag_events, heartbeat_at)
+             VALUES ('{projection}', 1, 1, 'LIVE', {LOG}, {position}, 1, {position}, 0, now())
              ON CONFLICT (name, version) DO UPDATE SET position = excluded.position,
                  head_position = excluded.head_position, heartbeat_at = now()"
         ))

@@ -5,7 +5,7 @@ use crate::{Projection, View};
 /// The projection.
 pub const SHOP: Projection = Projection {
     name: "shop",
-    versions: &[1],
+    folds: &[1],
     views: &[
         ORDERS,
         ORDER_LINES,

@@ -18,7 +18,7 @@ async fn every_version_of_every_view_has_its_table_with_just_the_columns_it_name
     let (_database, pool) = migrated().await;
     let client = pool.get().await.unwrap();
     for projection in PROJECTIONS {
-        let newest = *projection.versions.last().unwrap();
+        let newest = *projection.folds.last().unwrap();
         for view in projection.views {
             let table = view.table(newest);
             let found = client
