@@ -37,6 +37,24 @@ pub enum Command {
     Import(ImportSource),
     /// Show how far each projection is behind the event log
     Lag(ReportFlags),
+    /// Build projections anew from the event log, beside the versions that readers use
+    ///
+    /// Whoever folds the projection builds it, while queries are answered from the version in use. The result is compared
+    /// with that version at the same position of the log; when it is the same, readers switch to it. Ctrl-C cancels, and
+    /// nothing has changed.
+    Rebuild(RebuildFlags),
+    /// Show the versions of each projection: in use, kept, being built
+    Versions(VersionsFlags),
+    /// Fold the event log once more, aside, and compare the result with the tables row by row
+    ///
+    /// Changes nothing; the system may run meanwhile. Ends with code 1 when something is not the same.
+    Verify(VerifyFlags),
+    /// Go back to the version of a projection that was in use before
+    Rollback(ProjectionFlags),
+    /// Take a version into use that differs from the one in use
+    Accept(VersionFlags),
+    /// Drop a version that readers do not use
+    DropVersion(VersionFlags),
     /// Show the orders and returns that stand still until somebody helps
     Sagas(ReportFlags),
     /// Look into the event log
@@ -208,6 +226,92 @@ pub struct ReportFlags {
     pub storage: StorageFlags,
 }
 
+/// For `rebuild`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RebuildFlags {
+    /// Which projections
+    #[arg(value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
+    pub names: Vec<String>,
+    /// Every projection, one after the other
+    #[arg(long)]
+    pub all: bool,
+    /// Do not wait
+    #[arg(long)]
+    pub detach: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where the data is, and how to log.
+    #[command(flatten)]
+    pub storage: StorageFlags,
+}
+
+/// For `verify`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct VerifyFlags {
+    /// Which projections
+    #[arg(value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
+    pub names: Vec<String>,
+    /// Every projection, one after the other
+    #[arg(long)]
+    pub all: bool,
+    /// How the shop keeps its books.
+    #[command(flatten)]
+    pub shop: ShopFlags,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Address of the event log's node, while it runs [env: HEADWATER_NODE_LISTEN] [default: 127.0.0.1:2113]
+    #[arg(long, value_name = "ADDRESS")]
+    pub node_listen: Option<String>,
+    /// An EventStoreDB or KurrentDB to read instead of the node of our own, such as esdb://host:2113?tls=false
+    /// [env: HEADWATER_EVENTSTORE]
+    #[arg(long, value_name = "URL")]
+    pub eventstore: Option<String>,
+    /// Where the data is, and how to log.
+    #[command(flatten)]
+    pub storage: StorageFlags,
+}
+
+/// For `versions`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct VersionsFlags {
+    /// Which projection [default: all]
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where the data is, and how to log.
+    #[command(flatten)]
+    pub storage: StorageFlags,
+}
+
+/// For `rollback`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ProjectionFlags {
+    /// Which projection
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Where the data is, and how to log.
+    #[command(flatten)]
+    pub storage: StorageFlags,
+}
+
+/// For `accept` and `drop-version`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct VersionFlags {
+    /// Which projection
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Which version, as `headwater versions` shows it
+    #[arg(value_name = "VERSION")]
+    pub version: i32,
+    /// Where the data is, and how to log.
+    #[command(flatten)]
+    pub storage: StorageFlags,
+}
+
 /// What to look for in the log.
 #[derive(Debug, Subcommand)]
 pub enum LogCommand {
@@ -265,6 +369,19 @@ impl From<StorageFlags> for Given {
             (Setting::LogFilter, flags.log_filter),
         ];
         Self { file: flags.config, settings: present(settings) }
+    }
+}
+
+impl From<VerifyFlags> for Given {
+    fn from(flags: VerifyFlags) -> Self {
+        let mut given = Self::from(flags.storage);
+        let settings = [
+            (Setting::NodeListen, flags.node_listen),
+            (Setting::EventStore, flags.eventstore),
+            (Setting::ShopTimezone, flags.shop.shop_timezone),
+        ];
+        given.settings.extend(present(settings));
+        given
     }
 }
 

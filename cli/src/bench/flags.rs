@@ -11,11 +11,37 @@ pub enum Benchmark {
     Import(BenchFlags),
     /// Measure a start on the data of an import: from the command until it is ready
     Start(BenchFlags),
+    /// Measure a rebuild of the shop's projection from a long history, beside COPY of the same rows
+    ///
+    /// The history is that of an import, its orders, payments, shipments and returns repeated under other ids until there
+    /// are so many events.
+    Projections(ProjectionsBenchFlags),
     /// Measure the node alone through the official Rust client: appends, reads, and how it does as the log grows
     ///
     /// Every append is synced before it is answered, so the disk sets the limit: how often it syncs is measured at the
     /// beginning of each run, and appends are told as a multiple of that.
     Node(NodeBenchFlags),
+}
+
+/// How to measure rebuilds.
+#[derive(Debug, Clone, Args)]
+pub struct ProjectionsBenchFlags {
+    /// The invoice lines to import; see `headwater import retail --help`
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// How many events there are to be for the projection, 1 to 100000000; 1 million take some 2 GB of disk
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000,
+        value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub events: u64,
+    /// How often to rebuild, 1 to 50
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub runs: u8,
+    /// A folder on the disk to measure, which must not be in memory [default: the temporary folder]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// How to measure the node.

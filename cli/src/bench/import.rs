@@ -1,5 +1,6 @@
 //! From the first request of an import to the last order visible as delivered.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -60,7 +61,7 @@ pub async fn import(flags: &BenchFlags) -> Result<(), Failure> {
         let data = place.path().join(format!("run-{number}"));
         eprintln!("run {number} of {}", flags.runs);
         let (system, _) = System::start(&data).await?;
-        runs.push(fill(&system, flags).await?.figures());
+        runs.push(fill(&system, &flags.file).await?.figures());
         system.stop().await?;
         std::fs::remove_dir_all(&data).map_err(|error| Failure::of(&error))?;
     }
@@ -68,9 +69,9 @@ pub async fn import(flags: &BenchFlags) -> Result<(), Failure> {
 }
 
 /// Imports the file and waits until every order of it is delivered.
-async fn fill(system: &System, flags: &BenchFlags) -> Result<Imported, Failure> {
+async fn fill(system: &System, file: &Path) -> Result<Imported, Failure> {
     let options = Options {
-        file: flags.file.clone(),
+        file: file.to_owned(),
         strictness: Strictness::Stop,
         sending: Sending { url: system.url(), concurrency: CONCURRENCY, patience: Patience::default() },
     };
@@ -87,8 +88,8 @@ async fn fill(system: &System, flags: &BenchFlags) -> Result<Imported, Failure> 
 }
 
 /// Imports the file into a new system and gives it, every order delivered.
-pub(super) async fn filled(data: &std::path::Path, flags: &BenchFlags) -> Result<System, Failure> {
+pub(super) async fn filled(data: &Path, file: &Path) -> Result<System, Failure> {
     let (system, _) = System::start(data).await?;
-    fill(&system, flags).await?;
+    fill(&system, file).await?;
     Ok(system)
 }

@@ -8,10 +8,12 @@ mod limits;
 mod node;
 mod place;
 mod process;
+mod projections;
 mod report;
 mod start;
 mod system;
 
 pub use import::import;
 pub use node::node;
+pub use projections::projections;
 pub use start::start;

@@ -37,6 +37,19 @@ impl Process {
         admin: SocketAddr,
         log: &Path,
     ) -> Result<(Self, Duration), Failure> {
+        Self::start_within(arguments, admin, log, READY_WITHIN).await
+    }
+
+    /// The same for one that has much to do before it is ready.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start_within(
+        arguments: impl IntoIterator<Item = OsString>,
+        admin: SocketAddr,
+        log: &Path,
+        patience: Duration,
+    ) -> Result<(Self, Duration), Failure> {
         let program = std::env::current_exe().map_err(|error| Failure::of(&error))?;
         let output = File::create(log).map_err(|error| Failure::of(&error))?;
         let errors = output.try_clone().map_err(|error| Failure::of(&error))?;
@@ -50,7 +63,7 @@ impl Process {
         let mut process = Self { child, http, admin };
         while !process.is_ready().await {
             let ended = process.child.try_wait().map_err(|error| Failure::of(&error))?;
-            if ended.is_some() || begun.elapsed() > READY_WITHIN {
+            if ended.is_some() || begun.elapsed() > patience {
                 let said = std::fs::read_to_string(log).unwrap_or_default();
                 return Err(Failure::run(format!("the system did not start: {said}")));
             }
@@ -89,8 +102,18 @@ impl Process {
     /// The memory that the process itself has in use, bytes; none where the kernel does not say.
     #[must_use]
     pub fn resident_bytes(&self) -> Option<u64> {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most memory that it has had in use, bytes; none where the kernel does not say.
+    #[must_use]
+    pub fn peak_bytes(&self) -> Option<u64> {
+        self.status_bytes("VmHWM:")
+    }
+
+    fn status_bytes(&self, field: &str) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field))?;
         Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
     }
 

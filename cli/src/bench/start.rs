@@ -39,7 +39,7 @@ pub async fn start(flags: &BenchFlags) -> Result<(), Failure> {
     let place = Place::make(flags.dir.as_deref())?;
     let limits = limits::of_disk_and_database(place.path()).await?;
     let data = place.path().join("data");
-    super::import::filled(&data, flags).await?.stop().await?;
+    super::import::filled(&data, &flags.file).await?.stop().await?;
     let mut runs = Vec::new();
     for number in 1..=flags.runs {
         eprintln!("start {number} of {}", flags.runs);

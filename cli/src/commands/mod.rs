@@ -5,10 +5,15 @@ mod config;
 mod import;
 mod lag;
 mod log_check;
+mod projection;
+mod rebuild;
 mod reset_views;
 mod sagas;
 mod serve;
+mod switch;
 mod up;
+mod verify;
+mod versions;
 
 use std::future::Future;
 use std::time::Duration;
@@ -36,6 +41,14 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Log(LogCommand::Check(flags)) => {
             let json = flags.json;
             block_on(log_check::run(&resolved(flags)?, json))
+        }
+        Command::Rebuild(flags) => block_on(rebuild::run(&resolved(flags.storage.clone())?, &flags)),
+        Command::Versions(flags) => block_on(versions::run(&resolved(flags.storage.clone())?, &flags)),
+        Command::Verify(flags) => block_on(verify::run(&resolved(flags.clone())?, &flags)),
+        Command::Rollback(flags) => block_on(switch::rollback(&resolved(flags.storage.clone())?, &flags)),
+        Command::Accept(flags) => block_on(switch::accept(&resolved(flags.storage.clone())?, &flags)),
+        Command::DropVersion(flags) => {
+            block_on(switch::drop_version(&resolved(flags.storage.clone())?, &flags))
         }
         Command::Sagas(flags) => block_on(sagas::run(&resolved(flags.storage)?, flags.json)),
         Command::Import(ImportSource::Retail(flags)) => block_on(import::run(flags)),

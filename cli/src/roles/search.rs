@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use observability::Readiness;
 use projections::search::{SearchIndexError, SearchIndexer};
-use read_model::catalogue::CATALOGUE;
 use read_model::search::SearchIndexes;
 
 use crate::config::Setting;
@@ -44,10 +43,7 @@ pub fn start(
             return;
         }
         let since = Instant::now();
-        let newest = CATALOGUE.versions.last();
-        let there = published.wait_for(|indexes| {
-            newest.and_then(|version| indexes.get(version)).is_some_and(|index| index.looked_at >= since)
-        });
+        let there = published.wait_for(|indexes| indexes.values().any(|index| index.looked_at >= since));
         if there.await.is_ok() {
             latch.open();
         }

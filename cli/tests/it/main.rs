@@ -26,7 +26,23 @@ fn refused(arguments: &[&str], variables: &[(&str, &str)]) -> String {
 fn help_tells_a_newcomer_what_there_is() {
     let help = headwater(&["--help"], &[]);
     assert!(help.status.success());
-    for command in ["up", "serve", "lag", "sagas", "log", "bench", "reset-views", "config"] {
+    let commands = [
+        "up",
+        "serve",
+        "lag",
+        "rebuild",
+        "versions",
+        "verify",
+        "rollback",
+        "accept",
+        "drop-version",
+        "sagas",
+        "log",
+        "bench",
+        "reset-views",
+        "config",
+    ];
+    for command in commands {
         assert!(text(&help.stdout).lines().any(|line| line.trim_start().starts_with(command)), "{command}");
     }
     let version = headwater(&["--version"], &[]);
@@ -48,6 +64,7 @@ fn every_command_has_a_page_that_names_its_flags() {
         (vec!["import", "retail"], "--strict"),
         (vec!["bench", "import"], "--runs"),
         (vec!["bench", "node"], "--events"),
+        (vec!["bench", "projections"], "--runs"),
         (vec!["log", "check"], "--eventstore"),
         (vec!["lag"], "--json"),
         (vec!["reset-views"], "--data-dir"),

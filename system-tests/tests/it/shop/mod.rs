@@ -5,6 +5,7 @@ mod invoices;
 mod kills;
 mod ledger;
 mod month;
+mod rebuilt;
 mod sample;
 
 use std::path::Path;
