@@ -42,6 +42,9 @@ pub enum Command {
     /// Look into the event log
     #[command(subcommand)]
     Log(LogCommand),
+    /// Check, copy and look into the event log's node
+    #[command(subcommand)]
+    Node(NodeCommand),
     /// Measure the whole system on this machine, beside what its disk and database can do
     #[command(subcommand)]
     Bench(Benchmark),
@@ -218,6 +221,65 @@ pub enum LogCommand {
     Check(LogFlags),
 }
 
+/// What to do with a node.
+#[derive(Debug, Subcommand)]
+pub enum NodeCommand {
+    /// Check every record and the whole index of a node that is stopped, and say what is wrong and where
+    ///
+    /// Changes nothing. Ends with code 1 when something is wrong. What an interrupted write left at the end of the log
+    /// is not: it was never acknowledged.
+    Verify(VerifyFlags),
+    /// Copy a node's log while the node runs, or when it is stopped
+    ///
+    /// The copy holds every event that was acknowledged before, each one checked, and can be served like the
+    /// original. A copy that was interrupted is never taken for one: until it is whole its folder has another name.
+    Backup(BackupFlags),
+    /// Show what a running node has written, what it takes on disk, and how its groups of consumers stand
+    Stats(StatsFlags),
+}
+
+/// For `node verify`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyFlags {
+    /// The folder of a node, or the data directory that it is in
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// For `node backup`.
+#[derive(Debug, Clone, Args)]
+pub struct BackupFlags {
+    /// The folder of a node, or the data directory that it is in
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The folder to make; must not exist yet
+    #[arg(value_name = "TARGET")]
+    pub target: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// For `node stats`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StatsFlags {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Address of the event log's node [env: HEADWATER_NODE_LISTEN] [default: 127.0.0.1:2113]
+    #[arg(long, value_name = "ADDRESS")]
+    pub node_listen: Option<String>,
+    /// An EventStoreDB or KurrentDB to ask instead, such as esdb://host:2113?tls=false [env: HEADWATER_EVENTSTORE]
+    #[arg(long, value_name = "URL")]
+    pub eventstore: Option<String>,
+    /// Where the data is, and how to log.
+    #[command(flatten)]
+    pub storage: StorageFlags,
+}
+
 /// For `log check`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct LogFlags {
@@ -274,6 +336,13 @@ impl From<LogFlags> for Given {
         let settings = [(Setting::NodeListen, flags.node_listen), (Setting::EventStore, flags.eventstore)];
         given.settings.extend(present(settings));
         given
+    }
+}
+
+impl From<StatsFlags> for Given {
+    fn from(flags: StatsFlags) -> Self {
+        let StatsFlags { json, node_listen, eventstore, storage } = flags;
+        LogFlags { json, node_listen, eventstore, storage }.into()
     }
 }
 

@@ -17,12 +17,16 @@ use tonic::transport::Server;
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use crate::metrics;
 use crate::persistent::{GroupError, Subscriptions};
 use crate::proto::gossip::gossip_server::GossipServer;
+use crate::proto::monitoring::monitoring_server::MonitoringServer;
 use crate::proto::persistent_subscriptions::persistent_subscriptions_server::PersistentSubscriptionsServer;
 use crate::proto::server_features::server_features_server::ServerFeaturesServer;
 use crate::proto::streams::streams_server::StreamsServer;
-use crate::rpc::{GossipService, PersistentSubscriptionsService, ServerFeaturesService, StreamsService};
+use crate::rpc::{
+    GossipService, MonitoringService, PersistentSubscriptionsService, ServerFeaturesService, StreamsService,
+};
 use crate::socket;
 use crate::storage::{Disk, Dropped, FileSystem, Storage, StorageConfig, StorageError};
 
@@ -37,6 +41,7 @@ const CALL_WINDOW_BYTES: u32 = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+const DISK_WATCH_INTERVAL: Duration = Duration::from_secs(10);
 /// How long calls under way may take to end at shutdown.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
@@ -140,6 +145,7 @@ impl Node {
             tokio::task::spawn_blocking(move || Storage::open(disk, storage_config)).await??;
         let stop = CancellationToken::new();
         let subscriptions = Subscriptions::open(storage.clone(), stop.clone()).await?;
+        tokio::spawn(watch_disk(storage.clone(), stop.clone()));
         let routes = routes(&config, address, &storage, &subscriptions, &stop);
         let stopped = stop.clone();
         let server = tokio::spawn(async move {
@@ -197,6 +203,19 @@ impl Drop for Node {
     }
 }
 
+/// Shows what the log takes on disk, every now and then.
+async fn watch_disk(storage: Storage, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(DISK_WATCH_INTERVAL);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let storage = storage.clone();
+        match tokio::task::spawn_blocking(move || storage.statistics()).await {
+            Ok(Ok(log)) => metrics::disk(log.log_bytes, log.index_bytes),
+            Ok(Err(error)) => warn!(%error, "the size of the log is not known"),
+            Err(_) => return,
+        }
+    }
+}
+
 fn routes(
     config: &NodeConfig,
     address: SocketAddr,
@@ -211,6 +230,7 @@ fn routes(
         (ip.to_string(), address.port())
     });
     let gossip = GossipService::new(Uuid::new_v4(), host, port);
+    let monitoring = MonitoringService::new(storage.clone(), subscriptions.clone(), stop.clone());
     let router = Routes::new(
         StreamsServer::new(streams)
             .max_decoding_message_size(MAX_REQUEST_BYTES)
@@ -223,6 +243,7 @@ fn routes(
     )
     .add_service(ServerFeaturesServer::new(ServerFeaturesService))
     .add_service(GossipServer::new(gossip))
+    .add_service(MonitoringServer::new(monitoring))
     .into_axum_router()
     .route("/health/live", get(|| async { StatusCode::NO_CONTENT }));
     Routes::from(router)

@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod node;
+
 use std::process::{Command, Output};
 
 fn headwater(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -26,7 +28,7 @@ fn refused(arguments: &[&str], variables: &[(&str, &str)]) -> String {
 fn help_tells_a_newcomer_what_there_is() {
     let help = headwater(&["--help"], &[]);
     assert!(help.status.success());
-    for command in ["up", "serve", "lag", "sagas", "log", "bench", "reset-views", "config"] {
+    for command in ["up", "serve", "lag", "sagas", "log", "node", "bench", "reset-views", "config"] {
         assert!(text(&help.stdout).lines().any(|line| line.trim_start().starts_with(command)), "{command}");
     }
     let version = headwater(&["--version"], &[]);
@@ -49,6 +51,9 @@ fn every_command_has_a_page_that_names_its_flags() {
         (vec!["bench", "import"], "--runs"),
         (vec!["bench", "node"], "--events"),
         (vec!["log", "check"], "--eventstore"),
+        (vec!["node", "verify"], "--json"),
+        (vec!["node", "backup"], "TARGET"),
+        (vec!["node", "stats"], "--node-listen"),
         (vec!["lag"], "--json"),
         (vec!["reset-views"], "--data-dir"),
     ];

@@ -3,6 +3,7 @@
 
 mod against_model;
 mod append;
+mod backup;
 mod batch_append;
 mod crash;
 mod delete;
@@ -28,5 +29,7 @@ mod raw_delete;
 mod read;
 mod reopen;
 mod restart;
+mod statistics;
 mod subscribe;
 mod support;
+mod verify;
