@@ -358,10 +358,10 @@ impl Check<'_> {
         };
         let is_tombstone = revision == TOMBSTONE_REVISION;
         if expected.is_none_or(|expected| expected != revision && !is_tombstone) {
-            let expected =
-                expected.map_or("nothing, since it was deleted for good".to_owned(), |next| next.to_string());
+            let next =
+                expected.map_or("it was deleted for good".to_owned(), |next| format!("{next} is next"));
             let what =
-                format!("event {revision} of {} lies here where {expected} belongs", record.stream_name());
+                format!("event {revision} of {} lies here; by the index, {next}", record.stream_name());
             self.faults.add(name(segment), Some(record.position.0), what);
         }
         self.after_index.insert(key, (!is_tombstone).then_some(revision + 1));

@@ -5,6 +5,7 @@ mod against_model;
 mod append;
 mod backup;
 mod batch_append;
+mod conformance;
 mod crash;
 mod delete;
 mod discover;
