@@ -142,6 +142,11 @@ pub struct NetworkFlags {
     /// Address of the event log's node [env: HEADWATER_NODE_LISTEN] [default: 127.0.0.1:2113]
     #[arg(long, value_name = "ADDRESS")]
     pub node_listen: Option<String>,
+    /// Have the event log's node keep `$streams`, `$ce-<category>` and `$et-<type>`, as EventStoreDB's standard
+    /// projections do: links in the log, for applications that follow a category
+    /// [env: HEADWATER_START_STANDARD_PROJECTIONS]
+    #[arg(long)]
+    pub start_standard_projections: bool,
     /// Address of metrics, health and log level [env: HEADWATER_ADMIN_LISTEN] [default: 127.0.0.1:9464]
     #[arg(long, value_name = "ADDRESS")]
     pub admin_listen: Option<String>,
@@ -357,6 +362,10 @@ impl From<AllFlags> for Given {
             (Setting::PaymentGateway, flags.gateways.payment_gateway),
             (Setting::ShippingGateway, flags.gateways.shipping_gateway),
             (Setting::SandboxDeliveryDelay, flags.gateways.delivery_delay),
+            (
+                Setting::StartStandardProjections,
+                network.start_standard_projections.then(|| "true".to_owned()),
+            ),
             (
                 Setting::AllowUnauthenticatedNetwork,
                 network.allow_unauthenticated_network.then(|| "true".to_owned()),

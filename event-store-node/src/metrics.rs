@@ -12,6 +12,7 @@ const APPEND_DURATION: &str = "headwater_node_append_duration_seconds";
 const APPEND_EVENTS: &str = "headwater_node_append_events";
 const READ_DURATION: &str = "headwater_node_read_duration_seconds";
 const DISK: &str = "headwater_node_disk_bytes";
+const PROJECTED: &str = "headwater_node_standard_projections_position";
 const WRITE_DURATION: &str = "headwater_node_log_write_duration_seconds";
 const SYNC_DURATION: &str = "headwater_node_log_sync_duration_seconds";
 const GROUP_APPENDS: &str = "headwater_node_log_group_appends";
@@ -67,6 +68,7 @@ pub const CATALOGUE: &[MetricDef] = &[
     counter_of(EVENTS, MetricUnit::Count, "Events written to the log"),
     counter_of(WRITTEN_BYTES, MetricUnit::Bytes, "Bytes written to the log"),
     gauge_of(POSITION, "Position of the newest event"),
+    gauge_of(PROJECTED, "Position up to which the standard projections have written their links"),
     gauge_of(FAILED, "1 when the log takes no more appends after a failure"),
     MetricDef {
         labels: &["kind"],
@@ -99,6 +101,11 @@ pub(crate) fn group_written(appends: usize, events: usize, bytes: usize, write: 
 /// How far the log reaches.
 pub(crate) fn head(position: u64) {
     gauge!(POSITION).set(position as f64);
+}
+
+/// How far the links of the standard projections are written.
+pub(crate) fn projected(position: u64) {
+    gauge!(PROJECTED).set(position as f64);
 }
 
 /// Whether the log stopped taking appends after a failure.

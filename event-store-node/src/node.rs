@@ -28,6 +28,7 @@ use crate::rpc::{
     GossipService, MonitoringService, PersistentSubscriptionsService, ServerFeaturesService, StreamsService,
 };
 use crate::socket;
+use crate::standard_projections;
 use crate::storage::{Disk, Dropped, FileSystem, Storage, StorageConfig, StorageError};
 
 /// The largest request on one call: 16 MiB less what the protocol's own server keeps for framing.
@@ -58,6 +59,8 @@ pub struct NodeConfig {
     pub segment_bytes: u64,
     /// The largest append: data, metadata and types of its events, in bytes.
     pub max_append_bytes: u64,
+    /// Whether the system streams of the standard projections are kept: `$streams`, `$ce-<category>`, `$et-<type>`.
+    pub start_standard_projections: bool,
     /// How long an append may wait for the disk before the client is told that its outcome is unknown.
     pub write_timeout: Duration,
 }
@@ -72,6 +75,7 @@ impl NodeConfig {
             advertised: None,
             segment_bytes: StorageConfig::DEFAULT_SEGMENT_BYTES,
             max_append_bytes: StorageConfig::DEFAULT_MAX_APPEND_BYTES,
+            start_standard_projections: false,
             write_timeout: Duration::from_secs(5),
         }
     }
@@ -117,6 +121,7 @@ pub struct Node {
     subscriptions: Subscriptions,
     stop: CancellationToken,
     server: JoinHandle<()>,
+    projections: Option<JoinHandle<()>>,
 }
 
 impl Node {
@@ -146,6 +151,9 @@ impl Node {
         let stop = CancellationToken::new();
         let subscriptions = Subscriptions::open(storage.clone(), stop.clone()).await?;
         tokio::spawn(watch_disk(storage.clone(), stop.clone()));
+        let projections = config
+            .start_standard_projections
+            .then(|| tokio::spawn(standard_projections::keep(storage.clone(), stop.clone())));
         let routes = routes(&config, address, &storage, &subscriptions, &stop);
         let stopped = stop.clone();
         let server = tokio::spawn(async move {
@@ -164,7 +172,7 @@ impl Node {
             }
         });
         info!(%address, "the node is serving");
-        Ok(Self { address, dropped, storage, subscriptions, stop, server })
+        Ok(Self { address, dropped, storage, subscriptions, stop, server, projections })
     }
 
     /// The address served on.
@@ -189,6 +197,12 @@ impl Node {
         }
         if tokio::time::timeout(SHUTDOWN_GRACE, self.subscriptions.ended()).await.is_err() {
             warn!("persistent subscriptions were still at work when the node stopped");
+        }
+        if let Some(mut projections) = self.projections.take()
+            && tokio::time::timeout(SHUTDOWN_GRACE, &mut projections).await.is_err()
+        {
+            warn!("the standard projections were still at work when the node stopped");
+            projections.abort();
         }
         let storage = self.storage.clone();
         if tokio::task::spawn_blocking(move || storage.close()).await.is_err() {

@@ -46,6 +46,7 @@ fn every_command_has_a_page_that_names_its_flags() {
         (vec!["serve", "sagas"], "--payment-gateway"),
         (vec!["serve", "queries"], "--listen"),
         (vec!["serve", "node"], "--node-listen"),
+        (vec!["serve", "node"], "--start-standard-projections"),
         (vec!["serve", "sandbox"], "--delivery-delay"),
         (vec!["import", "retail"], "--strict"),
         (vec!["bench", "import"], "--runs"),

@@ -167,6 +167,25 @@ async fn what_does_not_read_back_is_not_backed_up() {
 }
 
 #[tokio::test]
+async fn nothing_after_the_last_whole_append_is_copied() {
+    let place = tempfile::tempdir().expect("a folder");
+    let (from, to) = (place.path().join("node"), place.path().join("copy"));
+    let storage = open(&from).expect("open");
+    append(&storage, "a-1").await;
+    storage.close();
+    // What is there of a write that is under way; what comes after it may be of a later one.
+    let path = from.join("log").join(format!("{:016x}.log", 0));
+    let mut bytes = fs::read(&path).expect("read");
+    let used = bytes.iter().rposition(|byte| *byte != 0).expect("an event");
+    bytes[used + 40..used + 140].fill(7);
+    fs::write(&path, bytes).expect("written");
+    backup(&from, &to, &mut |_, _| {}).expect("a backup");
+    let disk: Arc<dyn Disk> = Arc::new(FileSystem);
+    let interrupted = |dir: &Path| verify(&disk, dir, &mut |_, _| {}).expect("a check").interrupted.is_some();
+    assert_eq!((interrupted(&from), interrupted(&to)), (true, false));
+}
+
+#[tokio::test]
 async fn a_killed_backup_is_none_and_the_next_one_takes_its_place() {
     let place = tempfile::tempdir().expect("a folder");
     let (from, to) = (place.path().join("node"), place.path().join("copy"));

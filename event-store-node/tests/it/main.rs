@@ -30,6 +30,7 @@ mod raw_delete;
 mod read;
 mod reopen;
 mod restart;
+mod standard_projections;
 mod statistics;
 mod subscribe;
 mod support;
