@@ -1,5 +1,6 @@
 //! The node through the official client and over the wire, and its storage through its own door.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by failing")]
+#![allow(clippy::duplicate_mod, reason = "one runner of cases is compiled with each of two clients")]
 
 mod against_model;
 mod append;
