@@ -8,6 +8,10 @@ use crate::bench::flags::Benchmark;
 use crate::config::Setting;
 use crate::import::flags::ImportSource;
 
+mod projection;
+
+pub use projection::{ProjectionFlags, RebuildFlags, VerifyFlags, VersionFlags, VersionsFlags};
+
 /// An event-sourced shop backend: REST commands in, GraphQL queries out, an event log in between.
 ///
 /// `headwater up` starts everything on this machine, with a database and an event log of its own; no other service
@@ -60,6 +64,9 @@ pub enum Command {
     /// Look into the event log
     #[command(subcommand)]
     Log(LogCommand),
+    /// Check, copy and look into the event log's node
+    #[command(subcommand)]
+    Node(NodeCommand),
     /// Measure the whole system on this machine, beside what its disk and database can do
     #[command(subcommand)]
     Bench(Benchmark),
@@ -157,6 +164,11 @@ pub struct NetworkFlags {
     /// Address of the event log's node [env: HEADWATER_NODE_LISTEN] [default: 127.0.0.1:2113]
     #[arg(long, value_name = "ADDRESS")]
     pub node_listen: Option<String>,
+    /// Have the event log's node keep `$streams`, `$ce-<category>` and `$et-<type>`, as EventStoreDB's standard
+    /// projections do: links in the log, for applications that follow a category
+    /// [env: HEADWATER_START_STANDARD_PROJECTIONS]
+    #[arg(long)]
+    pub start_standard_projections: bool,
     /// Address of metrics, health and log level [env: HEADWATER_ADMIN_LISTEN] [default: 127.0.0.1:9464]
     #[arg(long, value_name = "ADDRESS")]
     pub admin_listen: Option<String>,
@@ -226,92 +238,6 @@ pub struct ReportFlags {
     pub storage: StorageFlags,
 }
 
-/// For `rebuild`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct RebuildFlags {
-    /// Which projections
-    #[arg(value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
-    pub names: Vec<String>,
-    /// Every projection, one after the other
-    #[arg(long)]
-    pub all: bool,
-    /// Do not wait
-    #[arg(long)]
-    pub detach: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Where the data is, and how to log.
-    #[command(flatten)]
-    pub storage: StorageFlags,
-}
-
-/// For `verify`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct VerifyFlags {
-    /// Which projections
-    #[arg(value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
-    pub names: Vec<String>,
-    /// Every projection, one after the other
-    #[arg(long)]
-    pub all: bool,
-    /// How the shop keeps its books.
-    #[command(flatten)]
-    pub shop: ShopFlags,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Address of the event log's node, while it runs [env: HEADWATER_NODE_LISTEN] [default: 127.0.0.1:2113]
-    #[arg(long, value_name = "ADDRESS")]
-    pub node_listen: Option<String>,
-    /// An EventStoreDB or KurrentDB to read instead of the node of our own, such as esdb://host:2113?tls=false
-    /// [env: HEADWATER_EVENTSTORE]
-    #[arg(long, value_name = "URL")]
-    pub eventstore: Option<String>,
-    /// Where the data is, and how to log.
-    #[command(flatten)]
-    pub storage: StorageFlags,
-}
-
-/// For `versions`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct VersionsFlags {
-    /// Which projection [default: all]
-    #[arg(value_name = "NAME")]
-    pub name: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Where the data is, and how to log.
-    #[command(flatten)]
-    pub storage: StorageFlags,
-}
-
-/// For `rollback`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct ProjectionFlags {
-    /// Which projection
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// Where the data is, and how to log.
-    #[command(flatten)]
-    pub storage: StorageFlags,
-}
-
-/// For `accept` and `drop-version`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct VersionFlags {
-    /// Which projection
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// Which version, as `headwater versions` shows it
-    #[arg(value_name = "VERSION")]
-    pub version: i32,
-    /// Where the data is, and how to log.
-    #[command(flatten)]
-    pub storage: StorageFlags,
-}
-
 /// What to look for in the log.
 #[derive(Debug, Subcommand)]
 pub enum LogCommand {
@@ -320,6 +246,65 @@ pub enum LogCommand {
     /// For use before a new binary takes over: an event that it cannot read stops the projections of its category. The
     /// system may run meanwhile. Ends with code 1 when there are such events.
     Check(LogFlags),
+}
+
+/// What to do with a node.
+#[derive(Debug, Subcommand)]
+pub enum NodeCommand {
+    /// Check every record and the whole index of a node that is stopped, and say what is wrong and where
+    ///
+    /// Changes nothing. Ends with code 1 when something is wrong. What an interrupted write left at the end of the log
+    /// is not: it was never acknowledged.
+    Verify(NodeVerifyFlags),
+    /// Copy a node's log while the node runs, or when it is stopped
+    ///
+    /// The copy holds every event that was acknowledged before, each one checked, and can be served like the
+    /// original. A copy that was interrupted is never taken for one: until it is whole its folder has another name.
+    Backup(BackupFlags),
+    /// Show what a running node has written, what it takes on disk, and how its groups of consumers stand
+    Stats(StatsFlags),
+}
+
+/// For `node verify`.
+#[derive(Debug, Clone, Args)]
+pub struct NodeVerifyFlags {
+    /// The folder of a node, or the data directory that it is in
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// For `node backup`.
+#[derive(Debug, Clone, Args)]
+pub struct BackupFlags {
+    /// The folder of a node, or the data directory that it is in
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The folder to make; must not exist yet
+    #[arg(value_name = "TARGET")]
+    pub target: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// For `node stats`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StatsFlags {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Address of the event log's node [env: HEADWATER_NODE_LISTEN] [default: 127.0.0.1:2113]
+    #[arg(long, value_name = "ADDRESS")]
+    pub node_listen: Option<String>,
+    /// An EventStoreDB or KurrentDB to ask instead, such as esdb://host:2113?tls=false [env: HEADWATER_EVENTSTORE]
+    #[arg(long, value_name = "URL")]
+    pub eventstore: Option<String>,
+    /// Where the data is, and how to log.
+    #[command(flatten)]
+    pub storage: StorageFlags,
 }
 
 /// For `log check`.
@@ -372,25 +357,19 @@ impl From<StorageFlags> for Given {
     }
 }
 
-impl From<VerifyFlags> for Given {
-    fn from(flags: VerifyFlags) -> Self {
-        let mut given = Self::from(flags.storage);
-        let settings = [
-            (Setting::NodeListen, flags.node_listen),
-            (Setting::EventStore, flags.eventstore),
-            (Setting::ShopTimezone, flags.shop.shop_timezone),
-        ];
-        given.settings.extend(present(settings));
-        given
-    }
-}
-
 impl From<LogFlags> for Given {
     fn from(flags: LogFlags) -> Self {
         let mut given = Self::from(flags.storage);
         let settings = [(Setting::NodeListen, flags.node_listen), (Setting::EventStore, flags.eventstore)];
         given.settings.extend(present(settings));
         given
+    }
+}
+
+impl From<StatsFlags> for Given {
+    fn from(flags: StatsFlags) -> Self {
+        let StatsFlags { json, node_listen, eventstore, storage } = flags;
+        LogFlags { json, node_listen, eventstore, storage }.into()
     }
 }
 
@@ -405,6 +384,10 @@ impl From<AllFlags> for Given {
             (Setting::PaymentGateway, flags.gateways.payment_gateway),
             (Setting::ShippingGateway, flags.gateways.shipping_gateway),
             (Setting::SandboxDeliveryDelay, flags.gateways.delivery_delay),
+            (
+                Setting::StartStandardProjections,
+                network.start_standard_projections.then(|| "true".to_owned()),
+            ),
             (
                 Setting::AllowUnauthenticatedNetwork,
                 network.allow_unauthenticated_network.then(|| "true".to_owned()),

@@ -12,6 +12,7 @@ mod persistent;
 mod proto;
 mod rpc;
 mod socket;
+mod standard_projections;
 pub mod storage;
 
 pub use node::{Node, NodeConfig, NodeError};

@@ -9,6 +9,10 @@ use observability::{MetricDef, MetricKind, MetricUnit};
 use crate::consumer_group::{Counters, Group};
 
 const APPEND_DURATION: &str = "headwater_node_append_duration_seconds";
+const APPEND_EVENTS: &str = "headwater_node_append_events";
+const READ_DURATION: &str = "headwater_node_read_duration_seconds";
+const DISK: &str = "headwater_node_disk_bytes";
+const PROJECTED: &str = "headwater_node_standard_projections_position";
 const WRITE_DURATION: &str = "headwater_node_log_write_duration_seconds";
 const SYNC_DURATION: &str = "headwater_node_log_sync_duration_seconds";
 const GROUP_APPENDS: &str = "headwater_node_log_group_appends";
@@ -48,12 +52,23 @@ pub const CATALOGUE: &[MetricDef] = &[
         labels: &["outcome"],
         ..histogram_of(APPEND_DURATION, MetricUnit::Seconds, "Time from an append's first byte to its answer")
     },
+    histogram_of(APPEND_EVENTS, MetricUnit::Count, "Events that an append brings"),
+    MetricDef {
+        labels: &["kind"],
+        ..histogram_of(READ_DURATION, MetricUnit::Seconds, "Time from a read's arrival to its first events")
+    },
+    MetricDef {
+        labels: &["kind"],
+        unit: MetricUnit::Bytes,
+        ..gauge_of(DISK, "What the log and its index take on disk")
+    },
     histogram_of(WRITE_DURATION, MetricUnit::Seconds, "Time to write a group of appends, without its sync"),
     histogram_of(SYNC_DURATION, MetricUnit::Seconds, "Time to sync a group of appends"),
     histogram_of(GROUP_APPENDS, MetricUnit::Count, "Appends that shared a sync"),
     counter_of(EVENTS, MetricUnit::Count, "Events written to the log"),
     counter_of(WRITTEN_BYTES, MetricUnit::Bytes, "Bytes written to the log"),
     gauge_of(POSITION, "Position of the newest event"),
+    gauge_of(PROJECTED, "Position up to which the standard projections have written their links"),
     gauge_of(FAILED, "1 when the log takes no more appends after a failure"),
     MetricDef {
         labels: &["kind"],
@@ -88,6 +103,11 @@ pub(crate) fn head(position: u64) {
     gauge!(POSITION).set(position as f64);
 }
 
+/// How far the links of the standard projections are written.
+pub(crate) fn projected(position: u64) {
+    gauge!(PROJECTED).set(position as f64);
+}
+
 /// Whether the log stopped taking appends after a failure.
 pub(crate) fn writer_failed(failed: bool) {
     gauge!(FAILED).set(if failed { 1.0 } else { 0.0 });
@@ -96,6 +116,22 @@ pub(crate) fn writer_failed(failed: bool) {
 /// An append was answered.
 pub(crate) fn append_answered(outcome: &'static str, duration: Duration) {
     histogram!(APPEND_DURATION, "outcome" => outcome).record(duration.as_secs_f64());
+}
+
+/// An append was taken on.
+pub(crate) fn append_taken(events: usize) {
+    histogram!(APPEND_EVENTS).record(events as f64);
+}
+
+/// A read of a `stream` or of `all` has its first events.
+pub(crate) fn read_began(kind: &'static str, duration: Duration) {
+    histogram!(READ_DURATION, "kind" => kind).record(duration.as_secs_f64());
+}
+
+/// What is on disk.
+pub(crate) fn disk(log_bytes: u64, index_bytes: u64) {
+    gauge!(DISK, "kind" => "log").set(log_bytes as f64);
+    gauge!(DISK, "kind" => "index").set(index_bytes as f64);
 }
 
 /// Counts a subscription as long as it lives.

@@ -17,13 +17,18 @@ use tonic::transport::Server;
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use crate::metrics;
 use crate::persistent::{GroupError, Subscriptions};
 use crate::proto::gossip::gossip_server::GossipServer;
+use crate::proto::monitoring::monitoring_server::MonitoringServer;
 use crate::proto::persistent_subscriptions::persistent_subscriptions_server::PersistentSubscriptionsServer;
 use crate::proto::server_features::server_features_server::ServerFeaturesServer;
 use crate::proto::streams::streams_server::StreamsServer;
-use crate::rpc::{GossipService, PersistentSubscriptionsService, ServerFeaturesService, StreamsService};
+use crate::rpc::{
+    GossipService, MonitoringService, PersistentSubscriptionsService, ServerFeaturesService, StreamsService,
+};
 use crate::socket;
+use crate::standard_projections;
 use crate::storage::{Disk, Dropped, FileSystem, Storage, StorageConfig, StorageError};
 
 /// The largest request on one call: 16 MiB less what the protocol's own server keeps for framing.
@@ -37,6 +42,7 @@ const CALL_WINDOW_BYTES: u32 = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+const DISK_WATCH_INTERVAL: Duration = Duration::from_secs(10);
 /// How long calls under way may take to end at shutdown.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
@@ -53,6 +59,8 @@ pub struct NodeConfig {
     pub segment_bytes: u64,
     /// The largest append: data, metadata and types of its events, in bytes.
     pub max_append_bytes: u64,
+    /// Whether the system streams of the standard projections are kept: `$streams`, `$ce-<category>`, `$et-<type>`.
+    pub start_standard_projections: bool,
     /// How long an append may wait for the disk before the client is told that its outcome is unknown.
     pub write_timeout: Duration,
 }
@@ -67,6 +75,7 @@ impl NodeConfig {
             advertised: None,
             segment_bytes: StorageConfig::DEFAULT_SEGMENT_BYTES,
             max_append_bytes: StorageConfig::DEFAULT_MAX_APPEND_BYTES,
+            start_standard_projections: false,
             write_timeout: Duration::from_secs(5),
         }
     }
@@ -112,6 +121,7 @@ pub struct Node {
     subscriptions: Subscriptions,
     stop: CancellationToken,
     server: JoinHandle<()>,
+    projections: Option<JoinHandle<()>>,
 }
 
 impl Node {
@@ -140,6 +150,10 @@ impl Node {
             tokio::task::spawn_blocking(move || Storage::open(disk, storage_config)).await??;
         let stop = CancellationToken::new();
         let subscriptions = Subscriptions::open(storage.clone(), stop.clone()).await?;
+        tokio::spawn(watch_disk(storage.clone(), stop.clone()));
+        let projections = config
+            .start_standard_projections
+            .then(|| tokio::spawn(standard_projections::keep(storage.clone(), stop.clone())));
         let routes = routes(&config, address, &storage, &subscriptions, &stop);
         let stopped = stop.clone();
         let server = tokio::spawn(async move {
@@ -158,7 +172,7 @@ impl Node {
             }
         });
         info!(%address, "the node is serving");
-        Ok(Self { address, dropped, storage, subscriptions, stop, server })
+        Ok(Self { address, dropped, storage, subscriptions, stop, server, projections })
     }
 
     /// The address served on.
@@ -184,6 +198,12 @@ impl Node {
         if tokio::time::timeout(SHUTDOWN_GRACE, self.subscriptions.ended()).await.is_err() {
             warn!("persistent subscriptions were still at work when the node stopped");
         }
+        if let Some(mut projections) = self.projections.take()
+            && tokio::time::timeout(SHUTDOWN_GRACE, &mut projections).await.is_err()
+        {
+            warn!("the standard projections were still at work when the node stopped");
+            projections.abort();
+        }
         let storage = self.storage.clone();
         if tokio::task::spawn_blocking(move || storage.close()).await.is_err() {
             warn!("the log was not closed");
@@ -194,6 +214,19 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.stop.cancel();
+    }
+}
+
+/// Shows what the log takes on disk, every now and then.
+async fn watch_disk(storage: Storage, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(DISK_WATCH_INTERVAL);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let storage = storage.clone();
+        match tokio::task::spawn_blocking(move || storage.statistics()).await {
+            Ok(Ok(log)) => metrics::disk(log.log_bytes, log.index_bytes),
+            Ok(Err(error)) => warn!(%error, "the size of the log is not known"),
+            Err(_) => return,
+        }
     }
 }
 
@@ -211,6 +244,7 @@ fn routes(
         (ip.to_string(), address.port())
     });
     let gossip = GossipService::new(Uuid::new_v4(), host, port);
+    let monitoring = MonitoringService::new(storage.clone(), subscriptions.clone(), stop.clone());
     let router = Routes::new(
         StreamsServer::new(streams)
             .max_decoding_message_size(MAX_REQUEST_BYTES)
@@ -223,6 +257,7 @@ fn routes(
     )
     .add_service(ServerFeaturesServer::new(ServerFeaturesService))
     .add_service(GossipServer::new(gossip))
+    .add_service(MonitoringServer::new(monitoring))
     .into_axum_router()
     .route("/health/live", get(|| async { StatusCode::NO_CONTENT }));
     Routes::from(router)

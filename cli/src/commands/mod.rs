@@ -5,6 +5,10 @@ mod config;
 mod import;
 mod lag;
 mod log_check;
+mod node_backup;
+mod node_folder;
+mod node_stats;
+mod node_verify;
 mod projection;
 mod rebuild;
 mod reset_views;
@@ -18,7 +22,7 @@ mod versions;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::args::{Cli, Command, Given, LogCommand};
+use crate::args::{Cli, Command, Given, LogCommand, NodeCommand};
 use crate::config::{Config, Environment, resolve};
 use crate::failure::Failure;
 use crate::import::flags::ImportSource;
@@ -49,6 +53,12 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Accept(flags) => block_on(switch::accept(&resolved(flags.storage.clone())?, &flags)),
         Command::DropVersion(flags) => {
             block_on(switch::drop_version(&resolved(flags.storage.clone())?, &flags))
+        }
+        Command::Node(NodeCommand::Verify(flags)) => node_verify::run(&flags),
+        Command::Node(NodeCommand::Backup(flags)) => node_backup::run(&flags),
+        Command::Node(NodeCommand::Stats(flags)) => {
+            let json = flags.json;
+            block_on(node_stats::run(&resolved(flags)?, json))
         }
         Command::Sagas(flags) => block_on(sagas::run(&resolved(flags.storage)?, flags.json)),
         Command::Import(ImportSource::Retail(flags)) => block_on(import::run(flags)),

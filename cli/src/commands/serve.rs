@@ -123,7 +123,7 @@ async fn node(config: &Config) -> Result<(), Failure> {
     let data = DataDir::open(&config.data_dir)?;
     let _lock = data.lock()?;
     roles::process(config, "headwater-node", async |parts, _readiness| {
-        roles::node::start(parts, &data, config.node_listen).await.map(drop)
+        roles::node::start(parts, &data, config).await.map(drop)
     })
     .await
 }

@@ -40,7 +40,7 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         let sample = Sample::of(&data, config)?;
         let node = match &config.eventstore {
             Some(_) => None,
-            None => Some(roles::node::start(parts, &data, config.node_listen).await?),
+            None => Some(roles::node::start(parts, &data, config).await?),
         };
         let log_url = node.map_or_else(|| config.eventstore_url(), node_url);
         let database_url = match &config.database_url {

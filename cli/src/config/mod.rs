@@ -32,6 +32,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The node of the event log.
     pub node_listen: SocketAddr,
+    /// Whether the node keeps the system streams of the standard projections.
+    pub start_standard_projections: bool,
     /// Metrics, health and log level.
     pub admin_listen: SocketAddr,
     /// Payment and shipping to try out.

@@ -138,7 +138,9 @@ fn default(setting: Setting, environment: &Environment<'_>) -> Result<Option<Str
         Setting::AdminListen => "127.0.0.1:9464",
         Setting::SandboxListen => "127.0.0.1:8090",
         Setting::SandboxDeliveryDelay => "0",
-        Setting::AllowUnauthenticatedNetwork | Setting::NoSample => "false",
+        Setting::AllowUnauthenticatedNetwork | Setting::StartStandardProjections | Setting::NoSample => {
+            "false"
+        }
         Setting::ShopTimezone => "UTC",
         Setting::Contexts => "all",
         Setting::LogFormat => TEXT,
@@ -183,6 +185,7 @@ fn checked(in_force: Vec<InForce>) -> Result<Config, Failure> {
         data_dir: directory(of(Setting::DataDir)?)?,
         listen: listen(Setting::Listen)?,
         node_listen: listen(Setting::NodeListen)?,
+        start_standard_projections: boolean(of(Setting::StartStandardProjections)?)?,
         admin_listen: listen(Setting::AdminListen)?,
         sandbox_listen,
         delivery_delay: seconds(of(Setting::SandboxDeliveryDelay)?)?,

@@ -12,6 +12,8 @@ pub enum Setting {
     Listen,
     /// The node of the event log.
     NodeListen,
+    /// Whether the node keeps the system streams of the standard projections.
+    StartStandardProjections,
     /// Metrics, health and log level.
     AdminListen,
     /// Whether other addresses than loopback may be listened on.
@@ -42,10 +44,11 @@ pub enum Setting {
 
 impl Setting {
     /// Every setting, in the order they are shown.
-    pub const ALL: [Setting; 16] = [
+    pub const ALL: [Setting; 17] = [
         Setting::DataDir,
         Setting::Listen,
         Setting::NodeListen,
+        Setting::StartStandardProjections,
         Setting::AdminListen,
         Setting::SandboxListen,
         Setting::AllowUnauthenticatedNetwork,
@@ -68,6 +71,7 @@ impl Setting {
             Setting::DataDir => "data-dir",
             Setting::Listen => "listen",
             Setting::NodeListen => "node-listen",
+            Setting::StartStandardProjections => "start-standard-projections",
             Setting::AdminListen => "admin-listen",
             Setting::SandboxListen => "sandbox-listen",
             Setting::SandboxDeliveryDelay => "delivery-delay",
@@ -91,6 +95,7 @@ impl Setting {
             Setting::DataDir => "HEADWATER_DATA_DIR",
             Setting::Listen => "HEADWATER_LISTEN",
             Setting::NodeListen => "HEADWATER_NODE_LISTEN",
+            Setting::StartStandardProjections => "HEADWATER_START_STANDARD_PROJECTIONS",
             Setting::AdminListen => "HEADWATER_ADMIN_LISTEN",
             Setting::SandboxListen => "HEADWATER_SANDBOX_LISTEN",
             Setting::SandboxDeliveryDelay => "HEADWATER_DELIVERY_DELAY",

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use event_store_node::{Node, NodeConfig, NodeError};
 
-use crate::config::Setting;
+use crate::config::{Config, Setting};
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::listeners::cannot_bind;
@@ -14,8 +14,11 @@ use crate::shutdown::Parts;
 ///
 /// # Errors
 /// The address is taken, or the log cannot be opened.
-pub async fn start(parts: &mut Parts, data: &DataDir, listen: SocketAddr) -> Result<SocketAddr, Failure> {
-    let node = Node::start(NodeConfig::new(data.node(), listen)).await.map_err(|error| match &error {
+pub async fn start(parts: &mut Parts, data: &DataDir, config: &Config) -> Result<SocketAddr, Failure> {
+    let listen = config.node_listen;
+    let mut node = NodeConfig::new(data.node(), listen);
+    node.start_standard_projections = config.start_standard_projections;
+    let node = Node::start(node).await.map_err(|error| match &error {
         NodeError::Listen { error, .. } => cannot_bind(Setting::NodeListen, listen, error),
         _ => Failure::of(&error),
     })?;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod node;
+
 use std::process::{Command, Output};
 
 fn headwater(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -38,6 +40,7 @@ fn help_tells_a_newcomer_what_there_is() {
         "drop-version",
         "sagas",
         "log",
+        "node",
         "bench",
         "reset-views",
         "config",
@@ -60,12 +63,16 @@ fn every_command_has_a_page_that_names_its_flags() {
         (vec!["serve", "sagas"], "--payment-gateway"),
         (vec!["serve", "queries"], "--listen"),
         (vec!["serve", "node"], "--node-listen"),
+        (vec!["serve", "node"], "--start-standard-projections"),
         (vec!["serve", "sandbox"], "--delivery-delay"),
         (vec!["import", "retail"], "--strict"),
         (vec!["bench", "import"], "--runs"),
         (vec!["bench", "node"], "--events"),
         (vec!["bench", "projections"], "--runs"),
         (vec!["log", "check"], "--eventstore"),
+        (vec!["node", "verify"], "--json"),
+        (vec!["node", "backup"], "TARGET"),
+        (vec!["node", "stats"], "--node-listen"),
         (vec!["lag"], "--json"),
         (vec!["reset-views"], "--data-dir"),
     ];

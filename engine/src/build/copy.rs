@@ -27,8 +27,7 @@ pub(crate) async fn copy_in(
     for change in changes {
         let Some(after) = &change.after else { continue };
         let position = Value::BigInt(change.position.0.cast_signed());
-        let cells: Vec<Cell<'_>> =
-            change.key.iter().chain(after).chain([&position]).map(|value| Cell(value)).collect();
+        let cells: Vec<Cell<'_>> = change.key.iter().chain(after).chain([&position]).map(Cell).collect();
         let cells: Vec<&(dyn ToSql + Sync)> = cells.iter().map(|cell| cell as &(dyn ToSql + Sync)).collect();
         writer.as_mut().write(&cells).await?;
     }

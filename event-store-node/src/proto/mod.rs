@@ -18,6 +18,10 @@ pub(crate) mod event_store {
             include!("event_store.client.gossip.rs");
         }
 
+        pub(crate) mod monitoring {
+            include!("event_store.client.monitoring.rs");
+        }
+
         pub(crate) mod persistent_subscriptions {
             include!("event_store.client.persistent_subscriptions.rs");
         }
@@ -34,4 +38,6 @@ pub(crate) use event_store::client::{
     AllStreamPosition, BadRequest, MaximumAppendSizeExceeded, StreamDeleted, StreamIdentifier, Timeout,
     Unknown, Uuid, WrongExpectedVersion, uuid, wrong_expected_version,
 };
-pub(crate) use event_store::client::{gossip, persistent_subscriptions, server_features, streams};
+pub(crate) use event_store::client::{
+    gossip, monitoring, persistent_subscriptions, server_features, streams,
+};

@@ -6,6 +6,7 @@ use prost_types::Any;
 use tonic::Code;
 
 use super::batch_append::Asked;
+use crate::metrics;
 use crate::proto::google::rpc::Status;
 use crate::proto::streams::BatchAppendResp;
 use crate::proto::streams::batch_append_resp::success::{CurrentRevisionOption, PositionOption};
@@ -40,6 +41,7 @@ impl From<AppendError> for Refusal {
 
 /// The answer to one append; `limit` is the largest append in bytes.
 pub(super) fn answer(asked: Asked, outcome: Outcome, limit: u64) -> BatchAppendResp {
+    metrics::append_answered(label(&outcome), asked.began.elapsed());
     let result = match outcome {
         Ok(AppendOutcome::Appended { revision, position }) => {
             let revision = revision.map_or(CurrentRevisionOption::NoStream(()), |revision| {
@@ -75,6 +77,16 @@ pub(super) fn answer(asked: Asked, outcome: Outcome, limit: u64) -> BatchAppendR
         stream_identifier: asked.stream,
         result: Some(result),
         expected_stream_position: None,
+    }
+}
+
+/// What became of an append, as the metrics call it.
+fn label(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Ok(AppendOutcome::Appended { .. }) => "appended",
+        Ok(AppendOutcome::WrongExpectedRevision { .. }) => "wrong_expected_revision",
+        Ok(AppendOutcome::StreamDeleted) => "stream_deleted",
+        Err(_) => "failed",
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) struct Asked {
     pub(super) correlation: Option<proto::Uuid>,
     pub(super) stream: Option<StreamIdentifier>,
     pub(super) expected: Expected,
+    /// When its first message came.
+    pub(super) began: Instant,
 }
 
 enum Settled {
@@ -195,7 +197,12 @@ impl Incomplete {
         let expected = expected(options).inspect_err(&mut refuse_with).unwrap_or(Expected::Any);
         let deadline = deadline(options.deadline_option.as_ref(), write_timeout);
         Self {
-            asked: Asked { correlation, stream: options.stream_identifier.clone(), expected },
+            asked: Asked {
+                correlation,
+                stream: options.stream_identifier.clone(),
+                expected,
+                began: Instant::now(),
+            },
             stream,
             events: Vec::new(),
             size: 0,

@@ -6,6 +6,7 @@ mod batch_append;
 mod batch_deadline;
 mod delete;
 mod gossip;
+mod monitoring;
 mod persistent;
 mod persistent_info;
 mod persistent_read;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 pub(crate) use gossip::GossipService;
+pub(crate) use monitoring::MonitoringService;
 pub(crate) use persistent::PersistentSubscriptionsService;
 pub(crate) use server_features::ServerFeaturesService;
 

@@ -47,7 +47,10 @@ pub(super) fn wanted(options: Option<GroupOptions>) -> Result<Wanted, Status> {
             let (start_from, filter) = all_start(all)?;
             (Source::All, start_from, filter)
         }
-        // Old clients know streams only, and say so in other fields.
+        // The Node clients and old ones say where in a stream by another field, and the end by its greatest number.
+        None if old_revision == u64::MAX => {
+            (stream_source(options.stream_identifier.as_ref())?, StartFrom::End, None)
+        }
         None => (stream_source(options.stream_identifier.as_ref())?, at(old_revision), None),
     };
     let key = key(source, options.group_name)?;

@@ -1,6 +1,8 @@
 //! Read: one stream or everything, both ways, a number of events or a subscription. What was asked is checked here;
 //! the first page is read before the call is answered, so that a failure is the call's.
 
+use std::time::Instant;
+
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +16,7 @@ use super::subscribe_all::{AllSubscription, Checkpoints};
 use super::subscribe_stream::StreamSubscription;
 use super::uuids::UuidForm;
 use crate::filter::{Filter, Subject};
+use crate::metrics;
 use crate::proto::streams::ReadResp;
 use crate::proto::streams::read_req::Options;
 use crate::proto::streams::read_req::options::filter_options::{self, Window};
@@ -34,6 +37,15 @@ pub(super) enum Pages {
 }
 
 impl Pages {
+    /// What is read, unless somebody subscribes to it.
+    fn kind_of_read(&self) -> Option<&'static str> {
+        match self {
+            Self::Stream(_) => Some("stream"),
+            Self::All(_) => Some("all"),
+            Self::StreamSubscription(_) | Self::AllSubscription(_) => None,
+        }
+    }
+
     /// The next messages, possibly none; `None` at the end of a read. A subscription waits here.
     async fn next(&mut self) -> Result<Option<Vec<ReadResp>>, Status> {
         match self {
@@ -52,8 +64,12 @@ pub(super) async fn read(
     options: Option<Options>,
 ) -> Result<BoxStream<'static, Result<ReadResp, Status>>, Status> {
     let options = options.ok_or_else(|| refuse::invalid("a read needs options"))?;
+    let began = Instant::now();
     let mut pages = plan(storage, stop, options).await?;
     let first = pages.next().await?;
+    if let Some(kind) = pages.kind_of_read() {
+        metrics::read_began(kind, began.elapsed());
+    }
     let Some(first) = first else { return Ok(stream::empty().boxed()) };
     let rest = stream::try_unfold(pages, |mut pages| async move {
         Ok::<_, Status>(pages.next().await?.map(|page| (page, pages)))

@@ -25,6 +25,7 @@ const METHODS: &[(&str, &str, &[&str])] = &[
     (PERSISTENT, "list", &["stream", "all"]),
     (PERSISTENT, "restartsubsystem", &["stream", "all"]),
     ("event_store.client.gossip.gossip", "read", &[]),
+    ("event_store.client.monitoring.monitoring", "stats", &[]),
     ("event_store.client.server_features.serverfeatures", "getsupportedmethods", &[]),
 ];
 

@@ -24,6 +24,15 @@ pub enum StorageError {
     /// The directory holds something else.
     #[error("{0} is not empty and not a data directory of this node; take another directory")]
     ForeignDirectory(PathBuf),
+    /// The directory is no log.
+    #[error("{0} holds no log of a node; name the folder of a node, or the data directory that it is in")]
+    NoLog(PathBuf),
+    /// What would be written is there already.
+    #[error("{0} exists already; nothing was written")]
+    TargetExists(PathBuf),
+    /// A copy would lie in what it copies.
+    #[error("{0} lies in the folder that is copied; take another place")]
+    TargetInside(PathBuf),
     /// The directory was written by another version.
     #[error("the data directory {path} has format {found}; this version reads {expected}")]
     OtherFormat {

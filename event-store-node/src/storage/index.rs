@@ -14,6 +14,8 @@ use redb::{
 use uuid::Uuid;
 
 use super::disk::{Disk, DiskFile};
+use super::frozen::Frozen;
+use super::index_rows::IndexRows;
 use super::record::{TOMBSTONE_REVISION, put_varint, take_varint};
 use super::tail::{Generation, StreamTail};
 use super::{StorageError, StreamKey};
@@ -24,13 +26,14 @@ const CACHE_BYTES: usize = 32 * 1024 * 1024;
 const CHUNK_EVENTS: usize = 128;
 const KEY_BYTES: usize = 24;
 /// The greatest revision that an event could have.
-const LAST_REVISION: u64 = TOMBSTONE_REVISION - 1;
+pub(super) const LAST_REVISION: u64 = TOMBSTONE_REVISION - 1;
 /// The layout of the tables; another one is built again.
 const VERSION: u64 = 2;
 
 /// (stream key, first revision), big-endian, to the positions from there on: varints, each but the first the distance
 /// from the one before. A stream's tombstone is a row of its own, at its own revision.
 const CHUNKS: TableDefinition<&[u8; KEY_BYTES], &[u8]> = TableDefinition::new("chunks");
+pub(super) type Chunks = ReadOnlyTable<&'static [u8; KEY_BYTES], &'static [u8]>;
 /// Base of a sealed segment to where its last record ends.
 const SEGMENT_ENDS: TableDefinition<u64, u64> = TableDefinition::new("segment_ends");
 const STATE: TableDefinition<&str, u64> = TableDefinition::new("state");
@@ -77,6 +80,18 @@ impl Index {
         let index = Self::over(file)?;
         index.initialise(store)?;
         Ok((index, reason))
+    }
+
+    /// Opens the index of a log to be looked at, and changes nothing in it; `None` when it is missing.
+    pub(super) fn frozen(disk: &dyn Disk, path: &Path, store: Uuid) -> Result<Option<Self>, StorageError> {
+        match disk.open(path) {
+            Ok(file) => {
+                guarded(|| Self::over(Arc::new(Frozen::new(file))).and_then(|index| index.checked(store)))
+                    .map(Some)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StorageError::io("open", path, error)),
+        }
     }
 
     fn over(file: Arc<dyn DiskFile>) -> Result<Self, StorageError> {
@@ -229,10 +244,15 @@ impl Index {
         })
     }
 
-    fn look_up<T>(
+    /// Everything that the index holds, looked at in one go.
+    pub(super) fn rows<T>(
         &self,
-        look: impl FnOnce(&ReadOnlyTable<&'static [u8; KEY_BYTES], &'static [u8]>) -> Result<T, StorageError>,
+        look: impl FnOnce(&IndexRows) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
+        self.look_up(|chunks| look(&IndexRows::new(chunks)))
+    }
+
+    fn look_up<T>(&self, look: impl FnOnce(&Chunks) -> Result<T, StorageError>) -> Result<T, StorageError> {
         guarded(|| look(&self.read()?.open_table(CHUNKS).map_err(failed)?))
     }
 }
@@ -275,7 +295,7 @@ fn add_stream(
 }
 
 /// The last chunk of a stream that begins at or before a revision, with its first revision.
-fn last_chunk(
+pub(super) fn last_chunk(
     chunks: &impl ReadableTable<&'static [u8; KEY_BYTES], &'static [u8]>,
     key: StreamKey,
     revision: u64,
@@ -287,14 +307,14 @@ fn last_chunk(
     Ok(Some((revision_of(row.value()), decode_chunk(value.value())?)))
 }
 
-fn row_key(key: StreamKey, revision: u64) -> [u8; KEY_BYTES] {
+pub(super) fn row_key(key: StreamKey, revision: u64) -> [u8; KEY_BYTES] {
     let mut bytes = [0; KEY_BYTES];
     bytes[..16].copy_from_slice(&key.0.to_be_bytes());
     bytes[16..].copy_from_slice(&revision.to_be_bytes());
     bytes
 }
 
-fn revision_of(row: &[u8; KEY_BYTES]) -> u64 {
+pub(super) fn revision_of(row: &[u8; KEY_BYTES]) -> u64 {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&row[16..]);
     u64::from_be_bytes(bytes)
@@ -310,7 +330,7 @@ fn encode_chunk(positions: &[u64]) -> Vec<u8> {
     bytes
 }
 
-fn decode_chunk(mut bytes: &[u8]) -> Result<Vec<u64>, StorageError> {
+pub(super) fn decode_chunk(mut bytes: &[u8]) -> Result<Vec<u64>, StorageError> {
     let damaged = || StorageError::Index("a row does not decode".to_owned());
     let mut positions = Vec::with_capacity(CHUNK_EVENTS);
     let mut position = 0u64;
@@ -322,7 +342,7 @@ fn decode_chunk(mut bytes: &[u8]) -> Result<Vec<u64>, StorageError> {
     if positions.is_empty() { Err(damaged()) } else { Ok(positions) }
 }
 
-fn failed(error: impl Into<redb::Error>) -> StorageError {
+pub(super) fn failed(error: impl Into<redb::Error>) -> StorageError {
     StorageError::Index(error.into().to_string())
 }
 

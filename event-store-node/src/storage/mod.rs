@@ -2,13 +2,16 @@
 //! stream, and an index that is derived from the log. FORMAT.md describes the bytes.
 
 mod append;
+mod backup;
 mod decide;
 mod deleted;
 mod disk;
 mod error;
 mod flush;
+mod frozen;
 mod group;
 mod index;
+mod index_rows;
 mod known;
 mod log;
 mod metadata;
@@ -20,20 +23,25 @@ mod record;
 mod recovery;
 mod replay;
 mod segment;
+mod statistics;
 mod store;
 mod tail;
+mod verify;
 mod writer;
 
 pub use append::{
     AppendOutcome, AppendRequest, DeleteRequest, Deletion, Expected, ProposedEvent, Revision, StreamName,
 };
+pub use backup::{BackedUp, backup};
 pub use disk::{Disk, DiskFile, FileSystem};
 pub use error::{AppendError, StorageError};
 pub(crate) use group::now_ticks;
 pub use read::{Direction, Scanned, StreamPage, StreamWatch};
 pub use record::Record;
 pub use recovery::Dropped;
+pub use statistics::Statistics;
 pub use store::{Boundary, Head, Pending, Storage, StorageConfig};
+pub use verify::{Fault, IndexState, Verified, verify};
 
 /// What the index knows a stream by: a 128-bit hash of its name, seeded by the log's own id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

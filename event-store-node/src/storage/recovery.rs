@@ -33,14 +33,14 @@ use super::writer::{Shared, Writer};
 use super::{Boundary, StorageError, StreamKey};
 use crate::metrics;
 
-const LOCK_FILE: &str = "lock";
-const MARKER_FILE: &str = "format.json";
+pub(super) const LOCK_FILE: &str = "lock";
+pub(super) const MARKER_FILE: &str = "format.json";
 const UNFINISHED_MARKER_FILE: &str = "format.json.new";
 /// What may lie in a directory in which a log is begun; the last is what a fresh file system has.
 const EMPTY_DIR_FILES: [&str; 3] = [LOCK_FILE, UNFINISHED_MARKER_FILE, "lost+found"];
-const INDEX_FILE: &str = "index.redb";
-const LOG_DIR: &str = "log";
-const FORMAT: &str = "headwater-event-log 1";
+pub(super) const INDEX_FILE: &str = "index.redb";
+pub(super) const LOG_DIR: &str = "log";
+pub(super) const FORMAT: &str = "headwater-event-log 1";
 
 /// What an interrupted write left at the end of the log and opening took away. Nothing of it was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub(crate) fn open(
 }
 
 /// Takes the lock of a directory that is ours or empty, and leaves any other one untouched.
-fn take(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Any + Send + Sync>, StorageError> {
+pub(super) fn take(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Any + Send + Sync>, StorageError> {
     is_ours(disk, dir)?;
     let path = dir.join(LOCK_FILE);
     disk.lock(&path).map_err(|error| match error.kind() {
@@ -136,7 +136,7 @@ fn assemble(
     let (head, head_receiver) = watch::channel(Head { end: Boundary(log_end), last });
     info!(dir = %config.data_dir.display(), format = FORMAT, position = %last, "the log is open");
     let writer = Writer {
-        shared: Shared { log: Arc::new(log), index, tail },
+        shared: Shared { log: Arc::new(log), index, tail, counts: Arc::default() },
         segment: active,
         file,
         at: log_end,
@@ -151,7 +151,8 @@ fn assemble(
     Ok((writer, head_receiver, dropped))
 }
 
-fn read_marker(disk: &dyn Disk, dir: &Path) -> Result<Uuid, StorageError> {
+/// The id of the log in a directory that is ours.
+pub(super) fn read_marker(disk: &dyn Disk, dir: &Path) -> Result<Uuid, StorageError> {
     let path = dir.join(MARKER_FILE);
     let failed = |error| StorageError::io("read", &path, error);
     let file = disk.open(&path).map_err(failed)?;

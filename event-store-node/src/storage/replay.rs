@@ -84,15 +84,16 @@ pub(crate) fn replay(
     Err(StorageError::LogTooShort { end: total, expected: checkpoint })
 }
 
-struct SegmentScan<'a> {
-    log: &'a Log,
-    segment: &'a Segment,
-    file: &'a dyn DiskFile,
+/// Reads one segment from its file, trusting nothing in it.
+pub(crate) struct SegmentScan<'a> {
+    pub log: &'a Log,
+    pub segment: &'a Segment,
+    pub file: &'a dyn DiskFile,
 }
 
 impl SegmentScan<'_> {
     /// Shows the records of every whole append from a boundary on; gives where the last of them ends.
-    fn appends(
+    pub(crate) fn appends(
         &self,
         from: u64,
         mut visit: impl FnMut(&Record) -> Result<(), StorageError>,
@@ -133,7 +134,7 @@ impl SegmentScan<'_> {
     }
 
     /// The first byte from a place on that is not zero.
-    fn first_byte_set(&self, from: u64) -> Result<Option<u64>, StorageError> {
+    pub(crate) fn first_byte_set(&self, from: u64) -> Result<Option<u64>, StorageError> {
         let mut at = from;
         while at < self.segment.limit() {
             let block = self.block(at, BLOCK_BYTES.min(self.segment.limit() - at))?;
@@ -194,6 +195,62 @@ impl SegmentScan<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Where sound records end that follow one another from a place on, whole append or not.
+    pub(crate) fn sound_until(&self, from: u64) -> Result<u64, StorageError> {
+        let mut block = Block::default();
+        let mut at = from;
+        while let Some(record) = self.record(&mut block, at)? {
+            at = record.end;
+        }
+        Ok(at)
+    }
+
+    /// Whether anything after the log's end was written later than what is missing there.
+    pub(crate) fn holds_later_write(&self, end: u64) -> Result<bool, StorageError> {
+        let mut at = end;
+        while let Some(record) = self.next_sound(at)? {
+            if record.batch_start > end {
+                return Ok(true);
+            }
+            at = record.end;
+        }
+        Ok(false)
+    }
+
+    /// The last byte that is not zero, at or after one that is not.
+    pub(crate) fn last_byte_set(&self, set: u64) -> Result<u64, StorageError> {
+        let (mut last, mut at) = (set, set);
+        while let Some(set) = self.first_byte_set(at)? {
+            let block = self.block(set, BLOCK_BYTES.min(self.segment.limit() - set))?;
+            last = set + block.bytes.iter().rposition(|byte| *byte != 0).unwrap_or_default() as u64;
+            at = set + block.bytes.len() as u64;
+        }
+        Ok(last)
+    }
+
+    /// The first sound record at or after a place, whatever lies before it.
+    pub(crate) fn next_sound(&self, from: u64) -> Result<Option<Record>, StorageError> {
+        let mut long = Block::default();
+        let mut at = from;
+        while let Some(set) = self.first_byte_set(at)? {
+            // The first bytes of a length may be zero.
+            let start = set.saturating_sub(record::FOOT_BYTES - 1).max(at);
+            let block = self.block(start, BLOCK_BYTES.min(self.segment.limit() - start))?;
+            for offset in 0..block.bytes.len() {
+                let at = block.start + offset as u64;
+                if self.may_begin_a_record(&block.bytes[offset..], at)?
+                    && let Some(record) = self.record(&mut long, at)?
+                {
+                    return Ok(Some(record));
+                }
+            }
+            let end = start + block.bytes.len() as u64;
+            // A record may begin in the last bytes of a block, too few to tell.
+            at = if end == self.segment.limit() { end } else { end - (record::FOOT_BYTES - 1) };
+        }
+        Ok(None)
     }
 
     /// Whether the length before and the one after agree; cheap enough to ask of every byte.

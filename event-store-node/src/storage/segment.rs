@@ -15,8 +15,8 @@ pub(crate) const SEGMENT_HEADER_BYTES: u64 = 4096;
 const FILL_BYTES: usize = 8 * 1024 * 1024;
 const MAGIC: [u8; 8] = *b"HWEVLOG1";
 const HEADER_FIELD_BYTES: usize = 8 + 8 + 8 + 16;
-const SUFFIX: &str = ".log";
-const UNFINISHED_SUFFIX: &str = ".new";
+pub(super) const SUFFIX: &str = ".log";
+pub(super) const UNFINISHED_SUFFIX: &str = ".new";
 
 /// One segment of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,15 +81,23 @@ pub(crate) fn create(
     Ok(file)
 }
 
-/// Finds the segments in a folder, in order, removes unfinished ones, and checks that none is missing between them.
+/// Removes unfinished segments from a folder, and finds the others.
 pub(crate) fn discover(disk: &dyn Disk, dir: &Path, store: Uuid) -> Result<Vec<Segment>, StorageError> {
     let names = disk.list(dir).map_err(|error| StorageError::io("list", dir, error))?;
+    for name in names.iter().filter(|name| name.ends_with(UNFINISHED_SUFFIX)) {
+        let path = dir.join(name);
+        disk.remove(&path).map_err(|error| StorageError::io("remove", &path, error))?;
+    }
+    present(disk, dir, store)
+}
+
+/// The finished segments in a folder, in order; none is missing between them.
+pub(super) fn present(disk: &dyn Disk, dir: &Path, store: Uuid) -> Result<Vec<Segment>, StorageError> {
+    let names = disk.list(dir).map_err(|error| StorageError::io("list", dir, error))?;
     let mut segments = Vec::new();
-    for name in names {
-        let path = dir.join(&name);
-        if name.ends_with(UNFINISHED_SUFFIX) {
-            disk.remove(&path).map_err(|error| StorageError::io("remove", &path, error))?;
-        } else if let Some(base) = name.strip_suffix(SUFFIX) {
+    for name in names.iter().filter(|name| !name.ends_with(UNFINISHED_SUFFIX)) {
+        let path = dir.join(name);
+        if let Some(base) = name.strip_suffix(SUFFIX) {
             let base = u64::from_str_radix(base, 16).map_err(|_| StorageError::ForeignFile(path.clone()))?;
             segments.push(read_header(disk, &path, store, base)?);
         } else {
@@ -107,7 +115,13 @@ pub(crate) fn discover(disk: &dyn Disk, dir: &Path, store: Uuid) -> Result<Vec<S
     Ok(segments)
 }
 
-fn read_header(disk: &dyn Disk, path: &Path, store: Uuid, base: u64) -> Result<Segment, StorageError> {
+/// What the header of a segment's file says, if it is one of this log.
+pub(super) fn read_header(
+    disk: &dyn Disk,
+    path: &Path,
+    store: Uuid,
+    base: u64,
+) -> Result<Segment, StorageError> {
     let failed = |error| StorageError::io("read the header of", path, error);
     let damaged = |what| StorageError::DamagedSegment { path: path.to_owned(), what };
     let file = disk.open(path).map_err(failed)?;

@@ -20,6 +20,7 @@ use super::record;
 use super::recovery::{self, Dropped};
 use super::segment::SEGMENT_HEADER_BYTES;
 use super::writer::{Job, Shared, Waiting};
+use crate::metrics;
 
 /// Bytes of events that may wait to be written; who comes later waits for room.
 const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
@@ -145,6 +146,7 @@ impl Storage {
         if payload > limit || !fits_a_segment {
             return Err(AppendError::TooLarge { limit });
         }
+        metrics::append_taken(request.events.len());
         self.submit(Change::Append(request), bytes).await
     }
 

@@ -21,6 +21,7 @@ use super::prepare::NextSegment;
 use super::recent::RecentIds;
 use super::record;
 use super::segment::Segment;
+use super::statistics::Counts;
 use super::store::Head;
 use super::tail::Tail;
 use super::{AppendError, StorageError, StreamKey};
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     pub log: Arc<Log>,
     pub index: Arc<Index>,
     pub tail: Arc<RwLock<Tail>>,
+    pub counts: Arc<Counts>,
 }
 
 impl Shared {
@@ -218,7 +220,9 @@ impl Writer {
         let written = Instant::now();
         self.file.sync().map_err(|error| StorageError::io("sync", &path, error))?;
         let (appends, events, bytes) = (group.replies.len(), group.events.len(), group.bytes.len());
-        metrics::group_written(appends, events, bytes, written - began, written.elapsed());
+        let sync = written.elapsed();
+        metrics::group_written(appends, events, bytes, written - began, sync);
+        self.shared.counts.group_written(appends, events, bytes, sync);
         self.at = group.end();
         self.publish(group);
         self.flush_when_due()?;
@@ -257,6 +261,7 @@ impl Writer {
     fn fail(&mut self, error: &StorageError) {
         error!(%error, "the log cannot be written; appends are refused until the node is restarted");
         metrics::writer_failed(true);
+        self.shared.counts.writer_failed();
         self.failed = Some(error.to_string());
     }
 }

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-const DEFINITIONS: [&str; 4] = ["streams.proto", "server_features.proto", "gossip.proto", "persistent.proto"];
+const DEFINITIONS: [&str; 5] =
+    ["streams.proto", "server_features.proto", "gossip.proto", "persistent.proto", "monitoring.proto"];
 
 fn generate(into: &Path) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,9 +1,12 @@
 //! The node through the official client and over the wire, and its storage through its own door.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by failing")]
+#![allow(clippy::duplicate_mod, reason = "one runner of cases is compiled with each of two clients")]
 
 mod against_model;
 mod append;
+mod backup;
 mod batch_append;
+mod conformance;
 mod crash;
 mod delete;
 mod discover;
@@ -28,5 +31,8 @@ mod raw_delete;
 mod read;
 mod reopen;
 mod restart;
+mod standard_projections;
+mod statistics;
 mod subscribe;
 mod support;
+mod verify;

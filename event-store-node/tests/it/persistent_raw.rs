@@ -14,7 +14,7 @@ use crate::raw::proto::persistent_subscriptions::{
 use crate::raw::proto::streams::read_req::options as read;
 use crate::raw::proto::{self, uuid};
 use crate::raw::{stream_name, text_id, trailers};
-use crate::support::{event, start, within};
+use crate::support::{event, events, expect, start, within};
 
 const SERVICE: &str = "/event_store.client.persistent_subscriptions.PersistentSubscriptions";
 
@@ -108,6 +108,19 @@ fn old(stream: &str, revision: u64) -> GroupOptions {
         settings: Some(Settings { revision, ..settings() }),
         stream_option: None,
     }
+}
+
+#[tokio::test]
+async fn the_end_of_a_stream_may_be_told_by_the_greatest_revision() {
+    // As the Node clients do, in the field that the protocol no longer names.
+    let running = start().await;
+    let any = expect(eventstore::ExpectedRevision::Any);
+    running.client.append_to_stream("a-1", &any, events(0..3)).await.expect("appended");
+    let mut wire = Wire::to(&running.node).await;
+    wire.create(old("a-1", u64::MAX)).await.expect("made");
+    let info = wire.info(Some("a-1"), "g").await.expect("told").subscription_info.expect("a group");
+    assert_eq!(info.start_from, "-1");
+    running.node.shutdown().await;
 }
 
 fn all(position: Position, filter: Option<all_options::FilterOption>) -> GroupOptions {

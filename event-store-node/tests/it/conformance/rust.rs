@@ -1,0 +1,30 @@
+//! The two Rust clients. They differ in some names, told in `api`; the runner is one file, compiled with each.
+
+mod with_eventstore;
+mod with_kurrentdb;
+
+use super::{Outcome, Server, judge};
+
+pub async fn through_eventstore() {
+    let server = Server::find().await;
+    let given = server.cases_for("eventstore");
+    let mut outcomes = Vec::new();
+    for case in &given {
+        let wrong = with_eventstore::runner::run(&server.address, &case.steps).await;
+        outcomes.push(Outcome { case: case.name.clone(), wrong });
+    }
+    judge("eventstore", &given, &outcomes);
+    server.stop().await;
+}
+
+pub async fn through_kurrentdb() {
+    let server = Server::find().await;
+    let given = server.cases_for("kurrentdb");
+    let mut outcomes = Vec::new();
+    for case in &given {
+        let wrong = with_kurrentdb::runner::run(&server.address, &case.steps).await;
+        outcomes.push(Outcome { case: case.name.clone(), wrong });
+    }
+    judge("kurrentdb", &given, &outcomes);
+    server.stop().await;
+}
