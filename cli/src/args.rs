@@ -51,7 +51,7 @@ pub enum Command {
     Versions(VersionsFlags),
     /// Fold the event log once more, aside, and compare the result with the tables row by row
     ///
-    /// Changes nothing; the system may run meanwhile. Ends with code 1 when something is not the same.
+    /// The tables stay as they are; the system may run meanwhile. Ends with code 1 when something is not the same.
     Verify(VerifyFlags),
     /// Go back to the version of a projection that was in use before
     Rollback(ProjectionFlags),

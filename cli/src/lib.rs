@@ -2,6 +2,7 @@
 //! carries out one command a file, `roles` puts the crates together, `shutdown` takes them apart.
 
 pub mod args;
+mod bar;
 mod bench;
 mod commands;
 pub mod config;

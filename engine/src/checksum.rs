@@ -66,6 +66,12 @@ impl Checksums {
         self.columns.get(name).copied().unwrap_or_default()
     }
 
+    /// Whether count and every column of the table are the same.
+    pub(crate) fn is_same(&self, other: &Checksums, table: &Table) -> bool {
+        let same = |column: &str| self.column(column) == other.column(column);
+        self.rows == other.rows && table.data.iter().all(|column| same(column.name))
+    }
+
     /// The columns as they stand in the row of the view: 32 hex digits each.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         let columns = self.columns.iter();

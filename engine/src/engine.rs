@@ -70,9 +70,9 @@ impl Readiness {
 
 impl<E: Send + Sync + 'static> Engine<E> {
     /// An engine that does nothing yet. A projection may be there several times with different folds: the newest is
-    /// what is to be, and versions of the others are folded for as long as they are there. The connections of the pool must have the schema of the tables first in
-    /// their search path, and both [`crate::migrate`] and the read model's migrations must have run before
-    /// [`Engine::run`].
+    /// what is to be, and versions of the others are folded for as long as they are there. The connections of the pool must
+    /// have the schema of the tables first in their search path, and both [`crate::migrate`] and the read model's
+    /// migrations must have run before [`Engine::run`].
     ///
     /// # Errors
     /// [`EngineError::Misdeclared`].

@@ -196,8 +196,8 @@ pub fn naive_fold<E: Send + Sync + 'static>(
     Ok(views)
 }
 
-/// Reads the tables of one version of a projection whole, each with the count and checksums that the engine kept for it. The client
-/// must have the schema of the tables in its search path.
+/// Reads the tables of one version of a projection whole, each with the count and checksums that the engine kept for it.
+/// The client must have the schema of the tables in its search path.
 ///
 /// # Errors
 /// Those of Postgres.
@@ -208,16 +208,12 @@ pub async fn stored<E: Send + Sync + 'static>(
 ) -> Result<Vec<(ViewRows, Checksums)>, tokio_postgres::Error> {
     let mut views = Vec::new();
     for table in projection.tables() {
-        let names: Vec<&str> = table.columns().map(|column| column.name).collect();
         let from = table.versioned(version);
-        let query = format!("SELECT {}, updated_position FROM {from}", names.join(", "));
+        let query = format!("SELECT {}, updated_position FROM {from}", table.column_list());
         let mut view = ViewRows::new(table);
         for row in client.query(&query, &[]).await? {
-            let columns = table.columns().enumerate();
-            let values = columns.map(|(index, column)| Value::read(&row, index, column.sql_type));
-            let mut key = values.collect::<Result<Vec<_>, _>>()?;
-            let data = key.split_off(table.key.len());
-            let updated: i64 = row.try_get(names.len())?;
+            let (key, data) = table.read(&row)?;
+            let updated: i64 = row.try_get("updated_position")?;
             view.updated.insert(key.clone(), LogPosition(updated.cast_unsigned()));
             view.rows.insert(key, data);
         }

@@ -1,6 +1,8 @@
 //! What the engine has to know of a view's table.
 
-use crate::value::SqlType;
+use tokio_postgres::Row;
+
+use crate::value::{SqlType, Value};
 
 /// A column of a view's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +64,20 @@ impl Table {
     /// Key columns, then data columns.
     pub(crate) fn columns(&self) -> impl Iterator<Item = &'static Column> {
         self.key.iter().chain(self.data)
+    }
+
+    /// The names of key and data columns, for a SELECT.
+    pub(crate) fn column_list(&self) -> String {
+        self.columns().map(|column| column.name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Reads a row of a SELECT of [`Table::column_list`]: key columns, data columns.
+    pub(crate) fn read(&self, row: &Row) -> Result<(Vec<Value>, Vec<Value>), tokio_postgres::Error> {
+        let columns = self.columns().enumerate();
+        let values = columns.map(|(index, column)| Value::read(row, index, column.sql_type));
+        let mut key = values.collect::<Result<Vec<_>, _>>()?;
+        let data = key.split_off(self.key.len());
+        Ok((key, data))
     }
 
     /// What is wrong with the declaration, if anything.

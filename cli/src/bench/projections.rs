@@ -131,15 +131,7 @@ struct Rebuilt {
 
 async fn rebuild(pool: &Pool) -> Result<Rebuilt, Failure> {
     let begun = Instant::now();
-    // The version before the last is dropped by whoever folds them, in its own time.
-    let number = loop {
-        match versions::rebuild(pool, SHOP.name).await {
-            Ok(number) => break number,
-            Err(error) if begun.elapsed() > REBUILT_WITHIN => return Err(Failure::of(&error)),
-            Err(_) => sleep(LOOK_EVERY).await,
-        }
-    };
-    let begun = Instant::now();
+    let number = versions::rebuild(pool, SHOP.name).await.map_err(|error| Failure::of(&error))?;
     loop {
         let all = versions::versions(pool, Some(SHOP.name)).await.map_err(|error| Failure::of(&error))?;
         let version = all.into_iter().find(|version| version.version == number);

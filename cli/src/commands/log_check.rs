@@ -1,15 +1,14 @@
 //! `headwater log check`: whether this binary can read every event of the log, before it is let loose on it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use contract::{LogPosition, Position};
 use domain::ShopEvent;
 use engine::{DecodeFailure, Decoder};
 use event_store::{EventStore, LOG_STREAM, RecordedEvent};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use crate::bar::log_bar;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::event_log::EventLog;
@@ -23,9 +22,6 @@ const PAGE_EVENTS: usize = 4096;
 
 /// The most events that are named; the others are only counted.
 const NAMED_MAX: usize = 100;
-
-/// How often the bar moves at most.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Reads the whole log and prints what there is, and what cannot be read.
 pub async fn run(config: &Config, json: bool) -> Result<(), Failure> {
@@ -102,7 +98,8 @@ async fn check(store: &EventStore, decoder: &dyn Decoder<ShopEvent>) -> Result<C
     let log = store.identity().await.map_err(|error| Failure::of(&error))?;
     // What is appended meanwhile is not waited for.
     let head = store.head().await.map_err(|error| Failure::of(&error))?;
-    let bar = bar(head);
+    let bar = log_bar("reading the log");
+    bar.set_length(head.0);
     let mut types = BTreeMap::<(String, u32), (u64, bool)>::new();
     let mut unreadable_events = Vec::new();
     let (mut readable, mut passed_over, mut unreadable) = (0, 0, 0);
@@ -140,15 +137,6 @@ async fn check(store: &EventStore, decoder: &dyn Decoder<ShopEvent>) -> Result<C
     let types = types.into_iter().map(of_type).collect();
     let position = Position { log, at: head };
     Ok(Checked { position, readable, passed_over, unreadable, types, unreadable_events })
-}
-
-/// A position is a distance in bytes, or near enough; the bar hides itself when standard error is no terminal.
-fn bar(head: LogPosition) -> ProgressBar {
-    let style = ProgressStyle::with_template("reading the log {wide_bar} {percent} %  {eta} left")
-        .expect("the template is well formed");
-    let bar = ProgressBar::new(head.0).with_style(style);
-    bar.enable_steady_tick(TICK);
-    bar
 }
 
 impl Checked {

@@ -44,7 +44,6 @@ fn find<'p>(known: &'p [Projection<ShopEvent>], name: &str) -> Result<&'p Projec
 /// What a person reads of it.
 pub(super) fn failure(error: VersionError) -> Failure {
     let name = match &error {
-        VersionError::TooMany(name) => name.clone(),
         VersionError::OnItsWay { projection, .. } | VersionError::Active { projection, .. } => {
             projection.clone()
         }

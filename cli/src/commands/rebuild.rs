@@ -5,12 +5,13 @@ use std::time::Duration;
 use contract::status::{Stage, State};
 use deadpool_postgres::Pool;
 use engine::versions::{self, Build, Phase, Version, VersionError};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::Serialize;
 use tokio::time::sleep;
 
 use super::projection::{failure, named, pool};
 use crate::args::RebuildFlags;
+use crate::bar::log_bar;
 use crate::config::Config;
 use crate::database::Database;
 use crate::failure::Failure;
@@ -99,7 +100,7 @@ async fn rebuild(pool: &Pool, name: &str, detach: bool) -> Result<Rebuilt, Failu
         let found = find(pool, name, version).await?;
         return Ok(Rebuilt::of(name, version, found.as_ref(), Outcome::Begun));
     }
-    let bar = ProgressBar::new(0);
+    let bar = log_bar(name);
     let watched = tokio::select! {
         watched = watch(pool, name, version, &bar) => watched,
         _ = tokio::signal::ctrl_c() => {
@@ -155,11 +156,7 @@ async fn find(pool: &Pool, name: &str, version: i32) -> Result<Option<Version>, 
 fn show(found: &Version, bar: &ProgressBar) {
     let name = &found.projection;
     let Some(build) = &found.build else { return };
-    if bar.length() == Some(0) {
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {percent} %  {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("█▉▊▋▌▍▎▏ "));
-        bar.set_length(build.target.0.max(1));
-    }
+    bar.set_length(build.target.0.max(1));
     bar.set_position(build.position.0);
     let doing = match (found.stage, build.phase) {
         (Stage::Switching, _) | (_, Phase::Done) => "catching up".to_owned(),

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::versions::{Phase, Progress, Verified, VerifiedView, Verify, VerifyError};
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::sleep;
 
 use super::projection::{named, pool, projection};
 use crate::args::VerifyFlags;
+use crate::bar::log_bar;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::database::Database;
@@ -65,9 +65,7 @@ pub async fn run(config: &Config, flags: &VerifyFlags) -> Result<(), Failure> {
 
 /// Never ends: it is dropped with what it tells of.
 async fn show(name: &str, progress: &Progress) -> std::convert::Infallible {
-    let bar = ProgressBar::new(1);
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {percent} %  {eta} left");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("█▉▊▋▌▍▎▏ "));
+    let bar = log_bar(name);
     loop {
         bar.set_length(progress.target().0.max(1));
         bar.set_position(progress.position().0);

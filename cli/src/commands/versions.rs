@@ -64,13 +64,9 @@ impl Line {
         let state = match version.stage {
             // Nobody is at it, and this binary could not be.
             Stage::Ready if version.state == State::Stopped && version.fold != newest => "FROZEN",
-            Stage::Ready if halted => version.state.as_str(),
+            Stage::Ready | Stage::Building | Stage::Switching if halted => version.state.as_str(),
             Stage::Ready if version.is_active => "ACTIVE",
             Stage::Ready => "KEPT",
-            stage @ (Stage::Building | Stage::Switching) if halted => {
-                let _ = stage;
-                version.state.as_str()
-            }
             stage => stage.as_str(),
         };
         Self {

@@ -78,7 +78,7 @@ impl<E: Send + Sync + 'static> Bulk<E> {
                 parts: parts as u64,
                 budget: self.memory / parts,
                 tables: Arc::clone(&tables),
-                session: session::of_part(&self.pool, self.projection.name, self.version).await?,
+                session: session::writing(&self.pool, self.projection.name, self.version).await?,
                 progress: Arc::clone(&self.progress),
                 runtime: Handle::current(),
             };
@@ -183,7 +183,7 @@ impl<E: Send + Sync + 'static> Bulk<E> {
             };
             rows[summary].push(Change { key, before: None, after: Some(amounts), position: sum.position });
         }
-        let session = session::of_part(&self.pool, self.projection.name, self.version).await?;
+        let session = session::writing(&self.pool, self.projection.name, self.version).await?;
         for (table, rows) in self.projection.summaries.iter().copied().zip(rows) {
             let mut of_view = Checksums::default();
             for row in &rows {

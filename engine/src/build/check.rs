@@ -14,7 +14,6 @@ use crate::checksum::Checksums;
 use crate::error::EngineError;
 use crate::projection::{MayDiffer, Projection};
 use crate::table::Table;
-use crate::value::Value;
 
 /// Keys that are named of each view that differs.
 const SAMPLE_KEYS: i64 = 5;
@@ -67,16 +66,12 @@ pub(crate) async fn of_table(
     table: &'static Table,
     version: i32,
 ) -> Result<Checksums, EngineError> {
-    let names: Vec<&str> = table.columns().map(|column| column.name).collect();
-    let sql = format!("SELECT {} FROM {}", names.join(", "), table.versioned(version));
+    let sql = format!("SELECT {} FROM {}", table.column_list(), table.versioned(version));
     let none: [&(dyn ToSql + Sync); 0] = [];
     let mut rows = pin!(client.query_raw(&sql, none).await?);
     let mut checksums = Checksums::default();
     while let Some(row) = rows.try_next().await? {
-        let columns = table.columns().enumerate();
-        let values = columns.map(|(index, column)| Value::read(&row, index, column.sql_type));
-        let mut key = values.collect::<Result<Vec<_>, _>>()?;
-        let data = key.split_off(table.key.len());
+        let (key, data) = table.read(&row)?;
         checksums.replace(table, &key, None, Some(&data));
     }
     Ok(checksums)

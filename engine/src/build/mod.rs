@@ -33,6 +33,7 @@ use crate::event::Decoder;
 use crate::metrics;
 use crate::projection::Projection;
 use crate::versions::shape;
+use crate::write::commit::write_checksums;
 use crate::write::session::Session;
 use bulk::Bulk;
 use check::{Difference, InUse};
@@ -172,7 +173,8 @@ impl<E: Send + Sync + 'static> Builder<E> {
 
     async fn build(&self, in_use: &InUse, progress: &Arc<Progress>) -> Result<Built, BuildError> {
         let (projection, version) = (&*self.projection, self.version);
-        let session = session::open(&self.pool).await?;
+        let (session, like) =
+            (session::writing(&self.pool, projection.name, version).await?, Some(in_use.version));
         let stored: i64 = session.client.query_one(LOG, &[&projection.name, &version]).await?.try_get(0)?;
         if stored != i64::from(self.identity.0) {
             let stored = LogIdentity(u32::try_from(stored).unwrap_or_default());
@@ -180,7 +182,7 @@ impl<E: Send + Sync + 'static> Builder<E> {
             return Err(EngineError::ForeignLog { projection: projection.name, stored, found }.into());
         }
         for table in projection.tables() {
-            shape::create(&*session.client, table, projection.fold, version, version).await?;
+            shape::create(&*session.client, table, projection.fold, like, version).await?;
         }
         let bulk = Bulk {
             projection: Arc::clone(&self.projection),
@@ -195,7 +197,7 @@ impl<E: Send + Sync + 'static> Builder<E> {
         let checksums = bulk.run().await?;
         progress.enter(Phase::Indexing);
         for table in projection.tables() {
-            let finished = shape::finish(&*session.client, table, projection.fold, version, version).await;
+            let finished = shape::finish(&*session.client, table, projection.fold, like, version).await;
             finished.map_err(|error| match error {
                 EngineError::Postgres(error) => part::refused(table.name, error),
                 other => other.into(),
@@ -204,8 +206,7 @@ impl<E: Send + Sync + 'static> Builder<E> {
         progress.enter(Phase::Checking);
         for (table, kept) in projection.tables().zip(&checksums) {
             let found = check::of_table(&session.client, table, version).await?;
-            let same = |column: &&str| found.column(column) == kept.column(column);
-            if found.rows != kept.rows || !table.data.iter().map(|column| column.name).all(|c| same(&c)) {
+            if !found.is_same(kept, table) {
                 let reason = format!("view {}: the table does not hold what was folded", table.name);
                 return Err(BuildError::Stopped(Stopped::without_event(reason)));
             }
@@ -275,10 +276,6 @@ const FINISH: &str = "
     UPDATE projection_version SET stage = $3, position = $4, fence = fence + 1, heartbeat_at = now()
     WHERE name = $1 AND version = $2 AND stage = 'BUILDING'";
 
-const CHECKSUM: &str = "
-    INSERT INTO projection_checksum (name, version, view, row_count, checksums) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (name, version, view) DO UPDATE SET row_count = EXCLUDED.row_count, checksums = EXCLUDED.checksums";
-
 const FINISHED: &str = "
     UPDATE projection_build SET finished_at = now(), difference = $3 WHERE name = $1 AND version = $2";
 
@@ -346,9 +343,7 @@ impl Row {
             return Err(BuildError::Cancelled);
         }
         for (table, checksums) in projection.tables().zip(&built.checksums) {
-            let values: [&(dyn ToSql + Sync); 5] =
-                [&name, &version, &table.name, &checksums.rows, &checksums.to_json()];
-            transaction.execute(CHECKSUM, &values).await?;
+            write_checksums(&transaction, (name, version), table, checksums).await?;
         }
         let difference = (!is_same).then(|| serde_json::to_value(&built.differences).ok()).flatten();
         transaction.execute(FINISHED, &[&name, &version, &difference]).await?;

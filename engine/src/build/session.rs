@@ -10,22 +10,22 @@ use crate::write::session::Session;
 /// Loading, indexing and reading whole tables takes as long as it takes.
 const SET_UP: &str = "SET statement_timeout = 0; SET enable_seqscan = on; SET maintenance_work_mem = '64MB'";
 
-/// One that writes rows of a build.
-pub(super) async fn of_part(pool: &Pool, projection: &str, version: i32) -> Result<Session, EngineError> {
+/// One that writes into the tables of a build, or makes them.
+pub(super) async fn writing(pool: &Pool, projection: &str, version: i32) -> Result<Session, EngineError> {
     let session = open(pool).await?;
     let key = writers_key(projection, version);
     session.client.execute("SELECT pg_advisory_lock_shared($1)", &[&key]).await?;
     Ok(session)
 }
 
-/// One that does all else.
+/// One that does not.
 pub(super) async fn open(pool: &Pool) -> Result<Session, EngineError> {
     let session = Session::open(pool).await?;
     session.client.batch_execute(SET_UP).await?;
     Ok(session)
 }
 
-/// Waits until nobody writes rows of a build of the version any more.
+/// Waits until nobody writes into the tables of a build of the version any more.
 pub(super) async fn until_writers_are_gone(
     session: &Session,
     projection: &str,

@@ -163,6 +163,20 @@ impl<E: Send + Sync + 'static> Verify<E> {
             return Err(VerifyError::Busy(name));
         }
         session::until_writers_are_gone(&aside, name, ASIDE).await?;
+        let verified = self.compare(&aside.client).await;
+        // A verification that is killed leaves them to the next one.
+        for table in projection.tables() {
+            let sql = format!("DROP TABLE IF EXISTS {}", table.versioned(ASIDE));
+            aside.client.batch_execute(&sql).await?;
+        }
+        self.progress.enter(Phase::Done);
+        verified
+    }
+
+    /// Folds into tables aside, and compares.
+    async fn compare(&self, aside: &ClientWrapper) -> Result<Verified, VerifyError> {
+        let projection = &*self.projection;
+        let name = projection.name;
         let live = session::open(&self.pool).await?;
         live.client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         let Some(in_use) = check::in_use(&live.client, name).await? else {
@@ -170,7 +184,7 @@ impl<E: Send + Sync + 'static> Verify<E> {
         };
         self.check_fold(&live.client, &in_use).await?;
         for table in projection.tables() {
-            shape::create(&*aside.client, table, projection.fold, in_use.version + 1, ASIDE).await?;
+            shape::create(&**aside, table, projection.fold, Some(in_use.version), ASIDE).await?;
         }
         self.progress.begin(in_use.position);
         let bulk = Bulk {
@@ -187,19 +201,13 @@ impl<E: Send + Sync + 'static> Verify<E> {
         self.progress.enter(Phase::Checking);
         let mut views = Vec::new();
         for table in projection.tables() {
-            let mut view = compare(table, (&live.client, in_use.version), &aside.client).await?;
+            let mut view = compare(table, (&live.client, in_use.version), aside).await?;
             let found = check::of_table(&live.client, table, in_use.version).await?;
             let kept = in_use.checksums.get(table.name).cloned().unwrap_or_default();
-            let same = |column: &str| kept.column(column) == found.column(column);
-            view.checksums_fit = kept.rows == found.rows && table.data.iter().all(|column| same(column.name));
+            view.checksums_fit = found.is_same(&kept, table);
             views.push(view);
         }
         live.client.batch_execute("COMMIT").await?;
-        for table in projection.tables() {
-            let sql = format!("DROP TABLE IF EXISTS {}", table.versioned(ASIDE));
-            aside.client.batch_execute(&sql).await?;
-        }
-        self.progress.enter(Phase::Done);
         Ok(Verified {
             projection: name.to_owned(),
             version: in_use.version,
@@ -276,13 +284,12 @@ async fn rows(
     table: &'static Table,
     version: i32,
 ) -> Result<RowStream, tokio_postgres::Error> {
-    let names: Vec<&str> = table.columns().map(|column| column.name).collect();
     let order = table.key.iter().map(|column| match column.sql_type {
         SqlType::Text => format!("{} COLLATE \"C\"", column.name),
         _ => column.name.to_owned(),
     });
     let order: Vec<String> = order.collect();
-    let (names, order) = (names.join(", "), order.join(", "));
+    let (names, order) = (table.column_list(), order.join(", "));
     let sql = format!("SELECT {names} FROM {} ORDER BY {order}", table.versioned(version));
     let none: [&(dyn ToSql + Sync); 0] = [];
     client.query_raw(&sql, none).await
@@ -299,13 +306,7 @@ impl Rows<'_> {
     async fn advance(&mut self) -> Result<(), tokio_postgres::Error> {
         self.head = match self.stream.try_next().await? {
             None => None,
-            Some(row) => {
-                let columns = self.table.columns().enumerate();
-                let values = columns.map(|(index, column)| Value::read(&row, index, column.sql_type));
-                let mut key = values.collect::<Result<Vec<_>, _>>()?;
-                let data = key.split_off(self.table.key.len());
-                Some((key, data))
-            }
+            Some(row) => Some(self.table.read(&row)?),
         };
         Ok(())
     }

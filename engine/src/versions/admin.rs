@@ -76,7 +76,7 @@ pub enum VersionError {
         version: i32,
     },
     /// A version is on its way already.
-    #[error("version {version} of {projection} is {} already", .stage.as_str())]
+    #[error("version {version} of {projection} is on its way already: it is {}", .stage.as_str())]
     OnItsWay {
         /// The projection.
         projection: String,
@@ -85,9 +85,6 @@ pub enum VersionError {
         /// How far it is.
         stage: Stage,
     },
-    /// There are as many versions as there may be.
-    #[error("projection {0} has as many versions as it may have: drop one first")]
-    TooMany(String),
     /// Readers use it.
     #[error("version {version} of {projection} is the active one")]
     Active {
@@ -195,13 +192,12 @@ fn version(row: &Row) -> Result<Version, tokio_postgres::Error> {
 /// Asks for a new version of a projection, of the fold in use, which whoever folds it builds, and gives its number.
 ///
 /// # Errors
-/// [`VersionError::NoProjection`], [`VersionError::OnItsWay`], [`VersionError::TooMany`], or the database.
+/// [`VersionError::NoProjection`], [`VersionError::OnItsWay`], or the database.
 pub async fn rebuild(pool: &Pool, projection: &str) -> Result<i32, VersionError> {
     let mut client = pool.get().await?;
     let name = projection.to_owned();
     begin::rebuild(&mut client, projection).await?.map_err(|reason| match reason {
         NotBegun::OnItsWay(version, stage) => VersionError::OnItsWay { projection: name, version, stage },
-        NotBegun::TooMany => VersionError::TooMany(name),
         NotBegun::NoProjection => VersionError::NoProjection(name),
     })
 }

@@ -27,16 +27,11 @@ const INSERT_VERSION: &str = "
         heartbeat_at, settings)
     VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0, now(), $7)";
 
-/// The most versions of a projection that may be there at once: one in use, one to go back to, one on its way.
-const VERSIONS_MAX: usize = 3;
-
 /// Why there is no new version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NotBegun {
     /// One is on its way already.
     OnItsWay(i32, Stage),
-    /// There are too many.
-    TooMany,
     /// Nothing is there to build it beside.
     NoProjection,
 }
@@ -55,8 +50,8 @@ pub(crate) async fn first<E: Send + Sync + 'static>(
     }
     for table in projection.tables() {
         if !shape::exists(&*transaction, &table.versioned(version)).await? {
-            shape::create(&*transaction, table, projection.fold, version, version).await?;
-            shape::finish(&*transaction, table, projection.fold, version, version).await?;
+            shape::create(&*transaction, table, projection.fold, None, version).await?;
+            shape::finish(&*transaction, table, projection.fold, None, version).await?;
         }
     }
     transaction.execute(INSERT_PROJECTION, &[&name, &version]).await?;
@@ -109,17 +104,16 @@ pub(crate) async fn newer<E: Send + Sync + 'static>(
     Ok(Ok(version))
 }
 
-/// What is there, if there is room for one more.
+/// What is there, if none is on its way: so there are never more than that one, the one in use and the one to go back to,
+/// besides those that are about to go.
 async fn room(transaction: &Transaction<'_>, name: &str) -> Result<Result<Standing, NotBegun>, Error> {
     transaction.execute(ONE_AT_A_TIME, &[&name]).await?;
     let Some(standing) = standing(&**transaction, name).await? else {
         return Ok(Err(NotBegun::NoProjection));
     };
-    if let Some(row) = standing.versions.iter().find(|row| row.stage != Stage::Ready) {
+    let is_settled = |stage| matches!(stage, Stage::Ready | Stage::Dropping);
+    if let Some(row) = standing.versions.iter().find(|row| !is_settled(row.stage)) {
         return Ok(Err(NotBegun::OnItsWay(row.version, row.stage)));
-    }
-    if standing.versions.len() >= VERSIONS_MAX {
-        return Ok(Err(NotBegun::TooMany));
     }
     Ok(Ok(standing))
 }

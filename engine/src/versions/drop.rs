@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use postgres_types::ToSql;
 use tokio::time::sleep;
 
+use super::LOCK_PROJECTION;
 use crate::error::EngineError;
 use crate::table::Table;
 use crate::write::session::Session;
@@ -15,11 +16,19 @@ use crate::write::session::Session;
 /// Between two looks at what is still waited for.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Marks a version for going. False when it is not there, or is the active one.
+/// Marks a version for going. False when it is not there, or is the active one; none becomes that meanwhile.
 pub(crate) async fn mark(pool: &Pool, projection: &str, version: i32) -> Result<bool, EngineError> {
-    let mark = "UPDATE projection_version v SET stage = $3 FROM projection p
-        WHERE p.name = v.name AND v.name = $1 AND v.version = $2 AND p.active_version <> v.version";
-    let marked = pool.get().await?.execute(mark, &[&projection, &version, &Stage::Dropping.as_str()]).await?;
+    let mut client = pool.get().await?;
+    let transaction = client.transaction().await?;
+    let Some(active) = transaction.query_opt(LOCK_PROJECTION, &[&projection]).await? else {
+        return Ok(false);
+    };
+    if active.try_get::<_, i32>(0)? == version {
+        return Ok(false);
+    }
+    let mark = "UPDATE projection_version SET stage = $3 WHERE name = $1 AND version = $2";
+    let marked = transaction.execute(mark, &[&projection, &version, &Stage::Dropping.as_str()]).await?;
+    transaction.commit().await?;
     Ok(marked > 0)
 }
 

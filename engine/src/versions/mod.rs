@@ -44,6 +44,9 @@ impl Standing {
     }
 }
 
+/// Held by whoever changes which version is active, or takes one away, to the end of the transaction.
+pub(crate) const LOCK_PROJECTION: &str = "SELECT active_version FROM projection WHERE name = $1 FOR UPDATE";
+
 const STANDING: &str = "
     SELECT p.active_version, p.previous_version, v.version, v.fold, v.stage, v.position FROM projection p
     JOIN projection_version v USING (name) WHERE p.name = $1 ORDER BY v.version";

@@ -1,6 +1,6 @@
 //! The tables of a version. What they look like stands in a migration, as `<view>_f<fold>`: the newest one that is not
-//! newer than the fold, else the table of an earlier version of the view (below `from`), whose columns then have not
-//! changed.
+//! newer than the fold, else the table of the version in use (`like`), whose columns then have not changed. Before there
+//! is any version, the table that the migration of an earlier fold made is taken.
 
 use tokio_postgres::GenericClient;
 
@@ -18,10 +18,10 @@ pub(crate) async fn create(
     client: &impl GenericClient,
     table: &'static Table,
     fold: i32,
-    from: i32,
+    like: Option<i32>,
     version: i32,
 ) -> Result<(), EngineError> {
-    let model = model(client, table, fold, from).await?;
+    let model = model(client, table, fold, like).await?;
     let name = table.versioned(version);
     let key: Vec<&str> = table.key.iter().map(|column| column.name).collect();
     let options = "SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = to_regclass($1)";
@@ -40,10 +40,10 @@ pub(crate) async fn finish(
     client: &impl GenericClient,
     table: &'static Table,
     fold: i32,
-    from: i32,
+    like: Option<i32>,
     version: i32,
 ) -> Result<(), EngineError> {
-    let model = model(client, table, fold, from).await?;
+    let model = model(client, table, fold, like).await?;
     let name = table.versioned(version);
     let constraints = "SELECT pg_get_constraintdef(oid) FROM pg_constraint
         WHERE conrelid = to_regclass($1) AND contype IN ('u', 'x') ORDER BY conname";
@@ -69,14 +69,15 @@ async fn model(
     client: &impl GenericClient,
     table: &'static Table,
     fold: i32,
-    from: i32,
+    like: Option<i32>,
 ) -> Result<String, EngineError> {
     for shape in (1..=fold).rev().map(|fold| format!("{}_f{fold}", table.name)) {
         if exists(client, &shape).await? {
             return Ok(shape);
         }
     }
-    for earlier in (1..from).rev().map(|version| table.versioned(version)) {
+    let versions: Vec<i32> = like.map_or_else(|| (1..fold).rev().collect(), |like| vec![like]);
+    for earlier in versions.into_iter().map(|version| table.versioned(version)) {
         if exists(client, &earlier).await? {
             return Ok(earlier);
         }

@@ -92,13 +92,12 @@ impl<E: Send + Sync + 'static> Supervisor<E> {
     /// Brings about what the rows say.
     async fn look(&self, crew: &mut Crew) -> Result<(), EngineError> {
         let mut client = self.pool.get().await?;
-        let Some(standing) = standing(&**client, self.name).await? else {
+        let mut found = standing(&**client, self.name).await?;
+        if found.is_none() {
             begin::first(&mut client, self.newest(), self.identity).await?;
-            let Some(standing) = standing(&**client, self.name).await? else { return Ok(()) };
-            drop(client);
-            self.bring_about(&standing, crew);
-            return Ok(());
-        };
+            found = standing(&**client, self.name).await?;
+        }
+        let Some(standing) = found else { return Ok(()) };
         let newest = self.newest();
         let knows = |fold: i32| self.fold(fold).is_some();
         if !standing.versions.iter().any(|row| knows(row.fold)) && self.is_outdated(&standing) {

@@ -7,8 +7,7 @@ use tokio_postgres::Error;
 
 use super::term::Term;
 use crate::error::EngineError;
-
-const LOCK_PROJECTION: &str = "SELECT active_version FROM projection WHERE name = $1 FOR UPDATE";
+use crate::versions::LOCK_PROJECTION;
 
 /// Both rows are held for as long as the transaction takes, so neither worker moves on meanwhile.
 const LOCK_VERSIONS: &str = "

@@ -2,8 +2,9 @@
 
 use contract::LogPosition;
 use contract::status::{CHANNEL, Moved, Stage, State};
-use deadpool_postgres::ClientWrapper;
+use deadpool_postgres::{ClientWrapper, Transaction};
 use jiff::Timestamp;
+use postgres_types::ToSql;
 use tokio_postgres::Error;
 
 use super::checkpoint::{Fence, stage};
@@ -11,6 +12,7 @@ use super::rows;
 use super::sql::TableSql;
 use crate::checksum::Checksums;
 use crate::fold::Change;
+use crate::table::Table;
 
 /// What a worker says of its projection, in the row that readers read.
 #[derive(Debug, Clone)]
@@ -124,11 +126,7 @@ pub(crate) async fn commit(
             continue;
         }
         rows::write(&transaction, sql, changes).await?;
-        let statement = transaction.prepare_cached(CHECKSUM).await?;
-        let (name, version, view) = (&holder.projection, &holder.version, &sql.table.name);
-        transaction
-            .execute(&statement, &[name, version, view, &checksums.rows, &checksums.to_json()])
-            .await?;
+        write_checksums(&transaction, (holder.projection, holder.version), sql.table, checksums).await?;
     }
     let moved = Moved {
         projection: holder.projection.to_owned(),
@@ -139,4 +137,18 @@ pub(crate) async fn commit(
     transaction.execute(&statement, &[&CHANNEL, &moved.to_string()]).await?;
     transaction.commit().await?;
     Ok(written)
+}
+
+/// Writes count and checksums of one view.
+pub(crate) async fn write_checksums(
+    transaction: &Transaction<'_>,
+    (projection, version): (&str, i32),
+    table: &Table,
+    checksums: &Checksums,
+) -> Result<(), Error> {
+    let statement = transaction.prepare_cached(CHECKSUM).await?;
+    let values: [&(dyn ToSql + Sync); 5] =
+        [&projection, &version, &table.name, &checksums.rows, &checksums.to_json()];
+    transaction.execute(&statement, &values).await?;
+    Ok(())
 }

@@ -14,3 +14,4 @@ mod saga_rows;
 mod sagas;
 mod takeover;
 mod transfers;
+mod versions;

@@ -1,7 +1,7 @@
 //! How far the projections are, for those who operate them.
 
 use async_graphql::{Context, Enum, Object, Result};
-use contract::status::{Stage, State};
+use contract::status::{BUILD_TABLE, Stage, State};
 use tokio_postgres::Row;
 
 use super::read_context;
@@ -130,10 +130,6 @@ impl Build {
     }
 }
 
-/// How the versions are built, in one statement.
-const BUILDS: &str = "SELECT name, version, phase, started_at, finished_at, events, row_count, position, target \
-     FROM projection_build";
-
 /// A version with how it was built, if it was.
 fn projection(status: &VersionStatus, builds: &[Row]) -> Result<Projection, ReadError> {
     let mut build = None;
@@ -202,7 +198,14 @@ impl ProjectionQuery {
     async fn projections(&self, ctx: &Context<'_>) -> Result<Vec<Projection>> {
         let snapshot = read_context(ctx).snapshot().await?;
         let builds = match ctx.look_ahead().field("build").exists() {
-            true => snapshot.query(BUILDS, &[]).await?,
+            // One statement for all of them.
+            true => {
+                let builds = format!(
+                    "SELECT name, version, phase, started_at, finished_at, events, row_count, position, target \
+                     FROM {BUILD_TABLE}"
+                );
+                snapshot.query(&builds, &[]).await?
+            }
             false => Vec::new(),
         };
         let projection = |status| projection(status, &builds).map_err(Failure::from);

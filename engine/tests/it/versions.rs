@@ -1,0 +1,108 @@
+//! Versions that are taken back and dropped.
+
+use std::time::Duration;
+
+use contract::status::Stage;
+use engine::versions::{VersionError, abandon, drop_version, rebuild, rollback};
+use tokio::time::sleep;
+
+use crate::bank::bank;
+use crate::fixture::{Database, Log, PATIENCE, Running, opened};
+use crate::rebuild::append_history;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_somebody_may_be_reading_is_not_dropped_from_under_them() {
+    let (log, database) = (Log::start().await, Database::new().await);
+    append_history(&log, 3).await;
+    let mut engine = Running::start(&log, &database);
+    engine.ready().await;
+    rebuild(&database.pool, "bank").await.unwrap();
+    database.until_active("bank", 2).await;
+    // It knows of both versions, and has touched no table of them.
+    let reader = database.pool.get().await.unwrap();
+    reader.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.unwrap();
+    reader.query("SELECT * FROM projection_version", &[]).await.unwrap();
+    let pool = database.pool.clone();
+    let dropping = tokio::spawn(async move { drop_version(&pool, &bank(), 1).await });
+    let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid()
+        AND datname = current_database() AND query LIKE '%backend_xmin IS NOT NULL%')";
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !database.pool.get().await.unwrap().query_one(waits, &[]).await.unwrap().get::<_, bool>(0) {
+        assert!(
+            tokio::time::Instant::now() < deadline && !dropping.is_finished(),
+            "nobody waited for the reader"
+        );
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(reader.query("SELECT * FROM accounts_v1", &[]).await.unwrap().len(), 2);
+    reader.batch_execute("COMMIT").await.unwrap();
+    dropping.await.unwrap().unwrap();
+    assert_eq!(tables_of(&database, 1).await, 2, "only those of the other projections");
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_becomes_the_active_one_meanwhile_is_not_dropped() {
+    let (log, database) = (Log::start().await, Database::new().await);
+    append_history(&log, 3).await;
+    let mut engine = Running::start(&log, &database);
+    engine.ready().await;
+    rebuild(&database.pool, "bank").await.unwrap();
+    database.until_active("bank", 2).await;
+    engine.stop().await;
+    // As a worker's switch back to the first one, in its middle.
+    let switching = database.pool.get().await.unwrap();
+    switching
+        .batch_execute(
+            "BEGIN; SELECT FROM projection WHERE name = 'bank' FOR UPDATE;
+             SELECT FROM projection_version WHERE name = 'bank' FOR UPDATE;
+             UPDATE projection SET active_version = 1, previous_version = 2 WHERE name = 'bank';
+             UPDATE projection_version SET stage = 'READY' WHERE name = 'bank' AND version = 1",
+        )
+        .await
+        .unwrap();
+    let pool = database.pool.clone();
+    let dropping = tokio::spawn(async move { abandon(&pool, "bank", 1).await });
+    let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+        AND datname = current_database())";
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !database.pool.get().await.unwrap().query_one(waits, &[]).await.unwrap().get::<_, bool>(0) {
+        assert!(
+            tokio::time::Instant::now() < deadline && !dropping.is_finished(),
+            "nobody waited for the switch"
+        );
+        sleep(Duration::from_millis(5)).await;
+    }
+    switching.batch_execute("COMMIT").await.unwrap();
+    assert!(matches!(dropping.await.unwrap(), Err(VersionError::Active { version: 1, .. })));
+    let versions = database.until_active("bank", 1).await;
+    assert!(versions.iter().all(|version| version.stage == Stage::Ready), "{versions:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_go_back_to_the_version_before_which_has_kept_up() {
+    let (log, database) = (Log::start().await, Database::new().await);
+    append_history(&log, 5).await;
+    let mut engine = Running::start(&log, &database);
+    engine.ready().await;
+    assert!(matches!(rollback(&database.pool, "bank").await, Err(VersionError::NoPrevious(_))));
+    rebuild(&database.pool, "bank").await.unwrap();
+    database.until_active("bank", 2).await;
+    let position = log.append(&[opened(77)]).await;
+    assert_eq!(rollback(&database.pool, "bank").await.unwrap(), 1);
+    let versions = database.until_active("bank", 1).await;
+    assert!(versions[0].position >= position && versions[1].is_previous, "{versions:#?}");
+    let dropped = drop_version(&database.pool, &bank(), 1).await;
+    assert!(matches!(dropped, Err(VersionError::Active { version: 1, .. })));
+    drop_version(&database.pool, &bank(), 2).await.unwrap();
+    assert!(matches!(drop_version(&database.pool, &bank(), 2).await, Err(VersionError::NoVersion { .. })));
+    assert_eq!(tables_of(&database, 2).await, 0);
+    database.assert_is_naive_fold_of(&log).await;
+    engine.stop().await;
+}
+
+pub async fn tables_of(database: &Database, version: i32) -> i64 {
+    let client = database.pool.get().await.unwrap();
+    let count = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname LIKE '%\\_v' || $1::int4";
+    client.query_one(count, &[&version]).await.unwrap().get(0)
+}
