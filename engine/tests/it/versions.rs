@@ -35,6 +35,8 @@ async fn a_version_that_somebody_may_be_reading_is_not_dropped_from_under_them()
         sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(reader.query("SELECT * FROM accounts_v1", &[]).await.unwrap().len(), 2);
+    // One that is about to go keeps nobody from building another.
+    assert_eq!(rebuild(&database.pool, "bank").await.unwrap(), 3);
     reader.batch_execute("COMMIT").await.unwrap();
     dropping.await.unwrap().unwrap();
     assert_eq!(tables_of(&database, 1).await, 2, "only those of the other projections");
