@@ -8,8 +8,12 @@ use crate::bench::flags::Benchmark;
 use crate::config::Setting;
 use crate::import::flags::ImportSource;
 
+mod parked;
 mod projection;
 
+pub use parked::{
+    DecideFlags, ParkedCommand, ParkedListFlags, ParkedRetryFlags, ParkedShowFlags, ParkedSkipFlags,
+};
 pub use projection::{ProjectionFlags, RebuildFlags, VerifyFlags, VersionFlags, VersionsFlags};
 
 /// An event-sourced shop backend: REST commands in, GraphQL queries out, an event log in between.
@@ -59,6 +63,12 @@ pub enum Command {
     Accept(VersionFlags),
     /// Drop a version that readers do not use
     DropVersion(VersionFlags),
+    /// Show and settle what waits because an event could not be folded
+    ///
+    /// An event that cannot be folded parks the row that it would change, or its stream if it cannot even be read. It and
+    /// all later events of that row or stream wait; everything else goes on.
+    #[command(subcommand)]
+    Parked(ParkedCommand),
     /// Show the orders and returns that stand still until somebody helps
     Sagas(ReportFlags),
     /// Look into the event log

@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::EngineError;
 use crate::event::Decoder;
+use crate::parked::decision;
 use crate::projection::Projection;
 use crate::source::feed::Log;
 use crate::source::tail::{SUBSCRIPTION_MESSAGES, Tail};
@@ -140,7 +141,9 @@ impl<E: Send + Sync + 'static> Engine<E> {
             .collect();
         categories.sort_unstable();
         categories.dedup();
-        let subscription = self.store.subscribe(target, prefixes(&categories), SUBSCRIPTION_MESSAGES);
+        let mut names = prefixes(&categories);
+        names.push(decision::PREFIX.to_owned());
+        let subscription = self.store.subscribe(target, names, SUBSCRIPTION_MESSAGES);
         let (tail, task) = Tail::new(subscription, Arc::clone(&self.decoder), head.clone());
         let _tail_task = AbortOnDropHandle::new(tokio::spawn(task));
         let log = Log { store: self.store, decoder: self.decoder, tail, head };

@@ -13,6 +13,7 @@ mod event;
 mod fold;
 pub mod law;
 pub mod metrics;
+pub mod parked;
 mod projection;
 mod saga;
 mod source;

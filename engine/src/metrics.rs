@@ -1,5 +1,6 @@
 //! The metrics of projections. Only the worker that folds a projection records them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,10 @@ const REBUILD_POSITION: &str = "projection_rebuild_position";
 const REBUILD_TARGET: &str = "projection_rebuild_target_position";
 const REBUILD_EVENTS: &str = "projection_rebuild_events";
 const REBUILD_ROWS: &str = "projection_rebuild_rows";
+const PARKED_KEYS: &str = "projection_parked_keys";
+const PARKED_OLDEST: &str = "projection_parked_oldest_seconds";
+const PARKED: &str = "projection_parked_total";
+const RETRIES: &str = "projection_retries_total";
 const SAGA_COMMANDS: &str = "saga_commands_total";
 const SAGA_DISPATCH: &str = "saga_dispatch_seconds";
 const SAGA_IN_FLIGHT: &str = "saga_commands_in_flight";
@@ -47,7 +52,7 @@ pub const CATALOGUE: &[MetricDef] = &[
         name: EVENTS,
         kind: MetricKind::Counter,
         unit: MetricUnit::Count,
-        help: "events that the projection went past: applied to a row, skipped, or failed",
+        help: "events that the projection went past: applied to a row, skipped, parked with their row, or failed",
         labels: &["projection", "event_type", "result"],
         buckets: &[],
     },
@@ -132,6 +137,38 @@ pub const CATALOGUE: &[MetricDef] = &[
         buckets: &[],
     },
     MetricDef {
+        name: PARKED_KEYS,
+        kind: MetricKind::Gauge,
+        unit: MetricUnit::Count,
+        help: "rows and streams that are parked because an event could not be folded",
+        labels: &["projection"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: PARKED_OLDEST,
+        kind: MetricKind::Gauge,
+        unit: MetricUnit::Seconds,
+        help: "age of the oldest event that could not be folded, 0 when nothing is parked",
+        labels: &["projection"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: PARKED,
+        kind: MetricKind::Counter,
+        unit: MetricUnit::Count,
+        help: "times that a row or stream was parked",
+        labels: &["projection"],
+        buckets: &[],
+    },
+    MetricDef {
+        name: RETRIES,
+        kind: MetricKind::Counter,
+        unit: MetricUnit::Count,
+        help: "decisions about parked rows and streams: folded, failed again, or nothing was parked any more",
+        labels: &["projection", "outcome"],
+        buckets: &[],
+    },
+    MetricDef {
         name: SAGA_COMMANDS,
         kind: MetricKind::Counter,
         unit: MetricUnit::Count,
@@ -178,13 +215,16 @@ fn seconds_since(moment: Timestamp) -> f64 {
 }
 
 /// What the row says now.
-pub(crate) fn record_status(projection: &'static str, status: &Status) {
+pub(crate) fn record_status(projection: &'static str, status: &Status, parked_since: Option<Timestamp>) {
     gauge!(LAG, "projection" => projection).set(status.pending_since.map_or(0.0, seconds_since));
     // Exact up to 2^53.
     #[allow(clippy::cast_precision_loss)]
     gauge!(CHECKPOINT, "projection" => projection).set(status.position.0 as f64);
     gauge!(HEARTBEAT, "projection" => projection).set(Timestamp::now().as_duration().as_secs_f64());
     record_state(projection, Some(status.state));
+    #[allow(clippy::cast_precision_loss)]
+    gauge!(PARKED_KEYS, "projection" => projection).set(status.parked as f64);
+    gauge!(PARKED_OLDEST, "projection" => projection).set(parked_since.map_or(0.0, seconds_since));
 }
 
 /// This process does not fold the projection.
@@ -204,15 +244,19 @@ pub(crate) fn record_batch(projection: &'static str, took: Duration) {
     histogram!(BATCH, "projection" => projection).record(took.as_secs_f64());
 }
 
-/// Its events, each with whether a view named a row for it.
+/// Its events, each with whether a view folded it into a row; and the positions of those that wait somewhere.
 pub(crate) fn record_events<E>(
     projection: &'static str,
     events: &[Arc<Recorded<E>>],
-    applied: &[bool],
+    (applied, waiting): (&[bool], &HashSet<LogPosition>),
     is_live: bool,
 ) {
     for (event, applied) in events.iter().zip(applied) {
-        let result = if *applied { "applied" } else { "skipped" };
+        let result = match applied {
+            _ if waiting.contains(&event.position) => "parked",
+            true => "applied",
+            false => "skipped",
+        };
         let event_type = event.event_type.clone();
         counter!(EVENTS, "projection" => projection, "event_type" => event_type, "result" => result)
             .increment(1);
@@ -220,6 +264,21 @@ pub(crate) fn record_events<E>(
             histogram!(VISIBLE_DELAY, "projection" => projection).record(seconds_since(event.recorded_at));
         }
     }
+}
+
+/// So many rows and streams were parked.
+pub(crate) fn record_newly_parked(projection: &'static str, places: usize) {
+    counter!(PARKED, "projection" => projection).increment(places as u64);
+}
+
+/// A decision was carried out; whether something is still parked there, none when nothing was.
+pub(crate) fn record_retry(projection: &'static str, is_parked: Option<bool>) {
+    let outcome = match is_parked {
+        Some(false) => "folded",
+        Some(true) => "failed",
+        None => "nothing",
+    };
+    counter!(RETRIES, "projection" => projection, "outcome" => outcome).increment(1);
 }
 
 /// An event at which the projection stops.

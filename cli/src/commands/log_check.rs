@@ -108,7 +108,10 @@ async fn check(store: &EventStore, decoder: &dyn Decoder<ShopEvent>) -> Result<C
         let page = store.read_all(at, &[], PAGE_EVENTS).await.map_err(|error| Failure::of(&error))?;
         for record in page.events.iter().filter(|record| record.position <= head) {
             // The log's own: they are for no projection.
-            if record.event_type.starts_with('$') || record.stream.as_str() == LOG_STREAM {
+            if record.event_type.starts_with('$')
+                || record.stream.as_str() == LOG_STREAM
+                || engine::parked::is_decision(&record.stream)
+            {
                 continue;
             }
             let decoded = decoder.decode(record).await;

@@ -9,6 +9,7 @@ mod node_backup;
 mod node_folder;
 mod node_stats;
 mod node_verify;
+mod parked;
 mod projection;
 mod rebuild;
 mod reset_views;
@@ -22,7 +23,7 @@ mod versions;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::args::{Cli, Command, Given, LogCommand, NodeCommand};
+use crate::args::{Cli, Command, Given, LogCommand, NodeCommand, ParkedCommand};
 use crate::config::{Config, Environment, resolve};
 use crate::failure::Failure;
 use crate::import::flags::ImportSource;
@@ -53,6 +54,18 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Accept(flags) => block_on(switch::accept(&resolved(flags.storage.clone())?, &flags)),
         Command::DropVersion(flags) => {
             block_on(switch::drop_version(&resolved(flags.storage.clone())?, &flags))
+        }
+        Command::Parked(ParkedCommand::List(flags)) => {
+            block_on(parked::list(&resolved(flags.storage.clone())?, &flags))
+        }
+        Command::Parked(ParkedCommand::Show(flags)) => {
+            block_on(parked::show(&resolved(flags.storage.clone())?, &flags))
+        }
+        Command::Parked(ParkedCommand::Retry(flags)) => {
+            block_on(parked::retry(&resolved(flags.decide.clone())?, &flags))
+        }
+        Command::Parked(ParkedCommand::Skip(flags)) => {
+            block_on(parked::skip(&resolved(flags.decide.clone())?, &flags))
         }
         Command::Node(NodeCommand::Verify(flags)) => node_verify::run(&flags),
         Command::Node(NodeCommand::Backup(flags)) => node_backup::run(&flags),

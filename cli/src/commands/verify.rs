@@ -120,6 +120,12 @@ fn as_text(all: &[Verified]) -> String {
         all.iter().flat_map(|verified| verified.views.iter().map(move |view| row(verified, view))).collect();
     let mut text =
         table(["PROJECTION", "VIEW", " ROWS", " MISSING", " EXTRA", " DIFFERENT", "VERDICT"], &rows);
+    for verified in all.iter().filter(|verified| verified.left_out_keys > 0) {
+        text.push_str(&format!(
+            "{}: not compared because they are or were parked: {} rows, and {} sums to which they contribute\n",
+            verified.projection, verified.left_out_keys, verified.left_out_sums
+        ));
+    }
     for view in all.iter().flat_map(|verified| &verified.views).filter(|view| !view.is_sound()) {
         let columns: Vec<&str> = view.columns.iter().map(String::as_str).collect();
         let mut parts = Vec::new();
@@ -159,6 +165,8 @@ mod tests {
             version: 1,
             position: LogPosition(9),
             events: 12,
+            left_out_keys: 0,
+            left_out_sums: 0,
             views: vec![view],
         };
         let text = as_text(&[verified(view(1, true))]);

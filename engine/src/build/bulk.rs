@@ -4,22 +4,25 @@ use std::sync::Arc;
 
 use contract::LogPosition;
 use deadpool_postgres::Pool;
-use event_store::{EventStore, RecordedEvent};
+use event_store::{EventStore, RecordedEvent, StreamId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::aside::Aside;
 use super::copy::copy_in;
-use super::part::{Chunk, Part, Share, Step, refused};
+use super::part::{Chunk, Part, Share, Step, refused, too_much};
 use super::progress::Progress;
 use super::{BuildError, Stopped, session};
 use crate::checksum::Checksums;
 use crate::error::DecodeFailure;
-use crate::event::Decoder;
+use crate::event::{Decoder, Recorded};
 use crate::fold::Change;
-use crate::fold::bulk::Sums;
+use crate::fold::bulk::{Leftover, Sums};
+use crate::parked::decision::{PlaceName, Skips};
+use crate::parked::{NewlyParked, PLACES_MAX, Place, Stuck, WAITING_MAX, Waiting};
 use crate::projection::Projection;
 use crate::source::{Item, Undecodable, decode, prefixes};
 use crate::value::Value;
@@ -54,14 +57,33 @@ pub(crate) struct Bulk<E> {
     /// What rows may take in memory, bytes, about.
     pub(crate) memory: usize,
     pub(crate) progress: Arc<Progress>,
+    /// Rows that are not folded.
+    pub(crate) aside: Arc<Aside>,
+    /// Events that do not decode and are left out.
+    pub(crate) skips: Skips,
+}
+
+/// What history has come to.
+pub(crate) struct History {
+    /// In the order of the tables.
+    pub(crate) checksums: Vec<Checksums>,
+    pub(crate) leftover: Leftover,
+    /// Streams with an event that does not decode.
+    pub(crate) streams: Stuck,
+}
+
+/// One event of a page.
+enum Decoded<E> {
+    Event(Arc<Recorded<E>>, usize),
+    Undecodable(Arc<Undecodable>),
 }
 
 /// A page that is being decoded.
-type Decoding<E> = AbortOnDropHandle<Result<(Chunk<E>, LogPosition), BuildError>>;
+type Decoding<E> = AbortOnDropHandle<Result<(Vec<Decoded<E>>, LogPosition), BuildError>>;
 
 impl<E: Send + Sync + 'static> Bulk<E> {
-    /// Folds everything up to the target, and gives the checksums in the order of the tables.
-    pub(crate) async fn run(&self) -> Result<Vec<Checksums>, BuildError> {
+    /// Folds everything up to the target but what is put aside.
+    pub(crate) async fn run(&self) -> Result<History, BuildError> {
         let tables: Vec<_> =
             self.projection.tables().map(|table| TableSql::new(table, self.version)).collect();
         let tables = Arc::new(tables);
@@ -76,6 +98,7 @@ impl<E: Send + Sync + 'static> Bulk<E> {
                 version: self.version,
                 part: part as u64,
                 parts: parts as u64,
+                aside: Arc::clone(&self.aside),
                 budget: self.memory / parts,
                 tables: Arc::clone(&tables),
                 session: session::writing(&self.pool, self.projection.name, self.version).await?,
@@ -87,23 +110,34 @@ impl<E: Send + Sync + 'static> Bulk<E> {
         let handed_out = self.hand_out(&senders).await;
         drop(senders);
         let shares = join(tasks).await;
-        handed_out?;
-        self.summaries(shares?).await
+        let streams = handed_out?;
+        let mut shares = shares?;
+        let mut leftover = Leftover::default();
+        shares.iter_mut().for_each(|share| leftover.append(std::mem::take(&mut share.leftover)));
+        if leftover.is_too_much() {
+            return Err(too_much(&leftover));
+        }
+        if !leftover.failed.is_empty() {
+            return Err(BuildError::PutAside(leftover.failed));
+        }
+        let checksums = self.summaries(shares).await?;
+        Ok(History { checksums, leftover, streams })
     }
 
     /// Reads and decodes, and hands every chunk to every part, which takes what is its own.
-    async fn hand_out(&self, parts: &[mpsc::Sender<Step<E>>]) -> Result<(), BuildError> {
+    async fn hand_out(&self, parts: &[mpsc::Sender<Step<E>>]) -> Result<Stuck, BuildError> {
         let (sender, mut pages) = mpsc::channel::<Decoding<E>>(PAGES_AHEAD);
         let reading = self.read(sender);
         let handing = async {
+            let mut streams = Stuck::default();
             while let Some(page) = pages.recv().await {
-                let (chunk, considered) = page.await.map_err(BuildError::of_task)??;
-                let events = chunk.len() as u64;
-                let chunk = Arc::new(chunk);
+                let (decoded, considered) = page.await.map_err(BuildError::of_task)??;
+                let events = decoded.len() as u64;
+                let chunk = Arc::new(self.without_parked(decoded, &mut streams)?);
                 for part in parts {
                     if part.send(Step::Fold(Arc::clone(&chunk))).await.is_err() {
                         // The part says why when it is asked.
-                        return Ok(());
+                        return Ok(streams);
                     }
                 }
                 self.progress.folded(events, considered.min(self.target));
@@ -111,7 +145,7 @@ impl<E: Send + Sync + 'static> Bulk<E> {
             for part in parts {
                 let _ = part.send(Step::End).await;
             }
-            Ok(())
+            Ok(streams)
         };
         tokio::pin!(reading, handing);
         tokio::select! {
@@ -121,6 +155,43 @@ impl<E: Send + Sync + 'static> Bulk<E> {
                 Err(error) => Err(error),
             },
         }
+    }
+
+    /// The events of a page that are folded: a stream is parked from the first event that does not decode, unless it was
+    /// decided to leave that event out.
+    fn without_parked(&self, page: Vec<Decoded<E>>, streams: &mut Stuck) -> Result<Chunk<E>, BuildError> {
+        let mut chunk = Vec::with_capacity(page.len());
+        for decoded in page {
+            let parked = |stream: &StreamId| {
+                let place = Place::Stream(stream.clone());
+                streams.parked.iter().any(|parked| parked.place == place).then_some(place)
+            };
+            match decoded {
+                Decoded::Event(event, bytes) => match parked(&event.stream) {
+                    None => chunk.push((event, bytes)),
+                    Some(place) => streams.waiting.push(Waiting::of(place, &event)),
+                },
+                Decoded::Undecodable(undecodable) => {
+                    let event = &undecodable.event;
+                    let place = Place::Stream(event.stream.clone());
+                    if parked(&event.stream).is_none() {
+                        if self.skips.of(&PlaceName::new(&place, &[])).contains(&event.position) {
+                            continue;
+                        }
+                        let reason = undecodable.failure.to_string();
+                        let (place, event) = (place.clone(), event.clone());
+                        streams.parked.push(NewlyParked { place, event, reason });
+                    }
+                    streams.waiting.push(Waiting::at(place, event));
+                }
+            }
+        }
+        if streams.parked.len() > PLACES_MAX || streams.waiting.len() > WAITING_MAX {
+            let reason =
+                "more than 1,000 streams hold events that do not decode, or 100,000 events wait there";
+            return Err(BuildError::Stopped(Stopped::without_event(reason.to_owned())));
+        }
+        Ok(chunk)
     }
 
     async fn read(&self, pages: mpsc::Sender<Decoding<E>>) -> Result<(), BuildError> {
@@ -218,8 +289,8 @@ async fn join(mut tasks: JoinSet<Result<Share, BuildError>>) -> Result<Vec<Share
 async fn decode_all<E: Send + Sync + 'static>(
     decoder: &dyn Decoder<E>,
     records: Vec<RecordedEvent>,
-) -> Result<Chunk<E>, BuildError> {
-    let mut chunk = Vec::with_capacity(records.len());
+) -> Result<Vec<Decoded<E>>, BuildError> {
+    let mut decoded = Vec::with_capacity(records.len());
     for (number, record) in records.into_iter().enumerate() {
         if number % DECODE_TURN == 0 {
             tokio::task::yield_now().await;
@@ -227,27 +298,31 @@ async fn decode_all<E: Send + Sync + 'static>(
         let bytes = record.data.len();
         loop {
             match decode(decoder, record.clone()).await {
-                Item::Event(event) => chunk.push((event, bytes)),
-                Item::Passed(_) | Item::Considered(_) => {}
-                Item::Undecodable(event) if matches!(event.failure, DecodeFailure::Retry(_)) => {
-                    tracing::warn!(position = event.position.0, reason = %event.failure, "a build waits");
-                    sleep(PAUSE).await;
-                    continue;
-                }
-                Item::Undecodable(event) => return Err(BuildError::Stopped(undecodable(&event))),
+                Item::Event(event) => decoded.push(Decoded::Event(event, bytes)),
+                Item::Passed(_) | Item::Considered(_) | Item::Decision(_) => {}
+                Item::Undecodable(undecodable) => match &undecodable.failure {
+                    DecodeFailure::Retry(reason) => {
+                        tracing::warn!(position = undecodable.event.position.0, reason, "a build waits");
+                        sleep(PAUSE).await;
+                        continue;
+                    }
+                    DecodeFailure::Malformed(_) => decoded.push(Decoded::Undecodable(undecodable)),
+                    DecodeFailure::NeedsUpgrade(_) => {
+                        return Err(BuildError::Stopped(needs_upgrade(&undecodable)));
+                    }
+                },
             }
             break;
         }
     }
-    Ok(chunk)
+    Ok(decoded)
 }
 
-fn undecodable(event: &Undecodable) -> Stopped {
-    let Undecodable { event_type, stream, revision, failure, .. } = event;
+fn needs_upgrade(Undecodable { event, failure }: &Undecodable) -> Stopped {
     Stopped {
         position: Some(event.position),
         recorded_at: Some(event.recorded_at),
-        reason: format!("{event_type} in {stream} ({revision}): {failure}"),
-        needs_upgrade: matches!(failure, DecodeFailure::NeedsUpgrade(_)),
+        reason: format!("{} in {} ({}): {failure}", event.event_type, event.stream, event.revision),
+        needs_upgrade: true,
     }
 }

@@ -1,7 +1,7 @@
 //! The proof of a build: its checksums worked out from the tables once more, and compared with those of the version in
 //! use at the same position.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
 use contract::LogPosition;
@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::checksum::Checksums;
 use crate::error::EngineError;
+use crate::parked::decision::PlaceName;
 use crate::projection::{MayDiffer, Projection};
 use crate::table::Table;
 
@@ -25,6 +26,8 @@ pub(crate) struct InUse {
     pub(crate) position: LogPosition,
     /// By view.
     pub(crate) checksums: BTreeMap<String, Checksums>,
+    /// Rows and streams that are parked.
+    pub(crate) parked: Vec<PlaceName>,
 }
 
 /// What is not the same in a view.
@@ -38,7 +41,7 @@ pub(crate) struct Difference {
     pub(crate) keys: Vec<String>,
 }
 
-/// Reads the version in use with its checksums, at one moment.
+/// Reads the version in use with its checksums; at one moment, if the client has begun a snapshot.
 pub(crate) async fn in_use(client: &ClientWrapper, projection: &str) -> Result<Option<InUse>, EngineError> {
     const IN_USE: &str = "
         SELECT v.version, v.fold, v.position, c.view, c.row_count, c.checksums FROM projection p
@@ -51,11 +54,16 @@ pub(crate) async fn in_use(client: &ClientWrapper, projection: &str) -> Result<O
         fold: first.try_get(1)?,
         position: LogPosition(first.try_get::<_, i64>(2)?.cast_unsigned()),
         checksums: BTreeMap::new(),
+        parked: Vec::new(),
     };
     for row in &rows {
         if let Some(view) = row.try_get::<_, Option<String>>(3)? {
             in_use.checksums.insert(view, Checksums::from_json(row.try_get(4)?, &row.try_get(5)?));
         }
+    }
+    const PARKED: &str = "SELECT view, key FROM projection_parked WHERE name = $1 AND version = $2";
+    for row in client.query(PARKED, &[&projection, &in_use.version]).await? {
+        in_use.parked.push(PlaceName { view: row.try_get(0)?, key: row.try_get(1)? });
     }
     Ok(Some(in_use))
 }
@@ -78,16 +86,21 @@ pub(crate) async fn of_table(
 }
 
 /// Compares what was built, in the order of the projection's tables, with the version in use at the same position.
-/// Views that this one lacks are passed over, and of another fold columns that it lacks; so is what may differ.
+/// Views that this one lacks are passed over, and of another fold columns that it lacks; so is what may differ, and what is
+/// to be left out.
 pub(crate) fn compare<E: Send + Sync + 'static>(
     projection: &Projection<E>,
     built: &[Checksums],
     in_use: &InUse,
+    left_out: &BTreeSet<&'static str>,
 ) -> BTreeMap<&'static str, Difference> {
     let same_fold = in_use.fold == projection.fold;
     let may_differ = if same_fold { MayDiffer::Nothing } else { projection.may_differ };
     let mut differences = BTreeMap::new();
     for (table, built) in projection.tables().zip(built) {
+        if left_out.contains(table.name) {
+            continue;
+        }
         let nothing = Checksums::default();
         let used = match in_use.checksums.get(table.name) {
             Some(used) => used,

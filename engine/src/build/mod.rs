@@ -4,6 +4,7 @@
 //!
 //! A build that is broken off begins again from nothing; the version in use is never touched.
 
+mod aside;
 mod bulk;
 mod check;
 mod copy;
@@ -12,7 +13,7 @@ mod progress;
 mod session;
 pub(crate) mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,12 +32,17 @@ use crate::checksum::Checksums;
 use crate::error::EngineError;
 use crate::event::Decoder;
 use crate::metrics;
+use crate::parked::decision::Skips;
+use crate::parked::{Place, Stuck};
 use crate::projection::Projection;
+use crate::table::Table;
 use crate::versions::shape;
 use crate::write::commit::write_checksums;
+use crate::write::parked;
 use crate::write::session::Session;
-use bulk::Bulk;
-use check::{Difference, InUse};
+use aside::Snapshot;
+use bulk::{Bulk, History};
+use check::Difference;
 
 /// How often the rows say how far a build is.
 const BEAT: Duration = Duration::from_millis(500);
@@ -49,6 +55,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) enum BuildError {
     /// A person has to do something first.
     Stopped(Stopped),
+    /// These rows cannot be folded, and why: without them the rest can.
+    PutAside(Vec<(Place, String)>),
     /// The version is not to be built any more.
     Cancelled,
     /// Somebody else had to stop first, and says why.
@@ -75,7 +83,7 @@ impl BuildError {
     pub(crate) fn earlier(self, other: BuildError) -> BuildError {
         let rank = |error: &BuildError| match error {
             BuildError::Stopped(stopped) => (0, stopped.position.map_or(u64::MAX, |position| position.0)),
-            BuildError::Engine(_) => (1, 0),
+            BuildError::PutAside(_) | BuildError::Engine(_) => (1, 0),
             BuildError::Cancelled => (2, 0),
             BuildError::BrokenOff => (3, 0),
         };
@@ -108,6 +116,11 @@ struct Built {
     /// In the order of the tables.
     checksums: Vec<Checksums>,
     differences: BTreeMap<&'static str, Difference>,
+    /// Rows that its worker folds first, and streams that are parked.
+    rows_aside: Stuck,
+    streams: Stuck,
+    /// Rows that the comparison left out: those put aside, and of summaries.
+    left_out: (u64, u64),
 }
 
 impl<E: Send + Sync + 'static> Builder<E> {
@@ -117,10 +130,17 @@ impl<E: Send + Sync + 'static> Builder<E> {
     /// Only refusals: errors that trying again cannot mend.
     pub(crate) async fn run(self) -> Result<(), EngineError> {
         let (name, version) = (self.projection.name, self.version);
+        let mut aside = HashSet::new();
         loop {
-            let ended = self.stop.run_until_cancelled(self.attempt()).await;
+            let ended = self.stop.run_until_cancelled(self.attempt(&aside)).await;
             metrics::record_no_build(name);
             match ended {
+                Some(Err(BuildError::PutAside(rows))) => {
+                    let (rows_aside, first) = (rows.len(), rows.first().map(|(_, reason)| reason.as_str()));
+                    tracing::warn!(projection = name, version, rows_aside, first, "the build begins again");
+                    aside.extend(rows.into_iter().map(|(place, _)| place));
+                    continue;
+                }
                 None | Some(Ok(()) | Err(BuildError::Cancelled)) => return Ok(()),
                 Some(Err(BuildError::Engine(error))) if error.is_refusal() => return Err(error),
                 Some(Err(BuildError::Engine(error))) => {
@@ -141,7 +161,7 @@ impl<E: Send + Sync + 'static> Builder<E> {
     }
 
     /// Builds from nothing, once this process has the lock.
-    async fn attempt(&self) -> Result<(), BuildError> {
+    async fn attempt(&self, aside: &HashSet<Place>) -> Result<(), BuildError> {
         let name = self.projection.name;
         let row = Row { name, version: self.version, session: session::open(&self.pool).await? };
         while !row.session.try_lock(name, self.version).await? {
@@ -151,9 +171,10 @@ impl<E: Send + Sync + 'static> Builder<E> {
             sleep(PAUSE).await;
         }
         session::until_writers_are_gone(&row.session, name, self.version).await?;
-        let Some(in_use) = check::in_use(&row.session.client, name).await? else {
+        let Some(mut snapshot) = Snapshot::open(&self.pool, &self.projection).await? else {
             return Err(BuildError::Cancelled);
         };
+        let in_use = &snapshot.in_use;
         let progress = Arc::new(Progress::default());
         progress.begin(in_use.position);
         row.begin(&progress).await?;
@@ -161,7 +182,7 @@ impl<E: Send + Sync + 'static> Builder<E> {
         tracing::info!(projection = name, version, fold = self.projection.fold, position, "building");
         metrics::record_build_begins(name, in_use.position);
         let built = {
-            let building = self.build(&in_use, &progress);
+            let building = self.build(&mut snapshot, aside, &progress);
             let beating = row.beat(&progress);
             tokio::select! {
                 built = building => built?,
@@ -171,8 +192,20 @@ impl<E: Send + Sync + 'static> Builder<E> {
         row.finish(&self.projection, &built, &progress).await
     }
 
-    async fn build(&self, in_use: &InUse, progress: &Arc<Progress>) -> Result<Built, BuildError> {
+    async fn build(
+        &self,
+        snapshot: &mut Snapshot,
+        aside: &HashSet<Place>,
+        progress: &Arc<Progress>,
+    ) -> Result<Built, BuildError> {
         let (projection, version) = (&*self.projection, self.version);
+        let (target, in_use) = (snapshot.in_use.position, &snapshot.in_use);
+        let skips = Skips::until(&self.store, projection.name, target).await?;
+        let aside = Arc::new(snapshot.aside(projection, aside, &skips).await?);
+        if aside.is_empty() {
+            // What is not needed any more would keep Postgres from tidying up.
+            snapshot.client().batch_execute("COMMIT").await?;
+        }
         let (session, like) =
             (session::writing(&self.pool, projection.name, version).await?, Some(in_use.version));
         let stored: i64 = session.client.query_one(LOG, &[&projection.name, &version]).await?.try_get(0)?;
@@ -190,11 +223,13 @@ impl<E: Send + Sync + 'static> Builder<E> {
             pool: self.pool.clone(),
             store: self.store.clone(),
             decoder: Arc::clone(&self.decoder),
-            target: in_use.position,
+            target,
             memory: self.memory,
             progress: Arc::clone(progress),
+            aside: Arc::clone(&aside),
+            skips,
         };
-        let checksums = bulk.run().await?;
+        let History { checksums, leftover, streams } = bulk.run().await?;
         progress.enter(Phase::Indexing);
         for table in projection.tables() {
             let finished = shape::finish(&*session.client, table, projection.fold, like, version).await;
@@ -211,16 +246,20 @@ impl<E: Send + Sync + 'static> Builder<E> {
                 return Err(BuildError::Stopped(Stopped::without_event(reason)));
             }
         }
-        let mut differences = check::compare(projection, &checksums, in_use);
+        let mut compared = checksums.clone();
+        let built = (&session.client, version, compared.as_mut_slice());
+        let left_out = snapshot.leave_out(&aside, projection, &leftover, built).await?;
+        let mut differences = check::compare(projection, &compared, &snapshot.in_use, &left_out.whole);
         for table in projection.tables() {
             if let Some(difference) = differences.get_mut(table.name) {
-                let versions = (in_use.version, version);
-                let keys = check::sample(&session.client, table, difference, versions, in_use.position).await;
+                let versions = (snapshot.in_use.version, version);
+                let keys = check::sample(&session.client, table, difference, versions, target).await;
                 // The comparison stands without the sample, which the version in use may not have the columns for.
                 difference.keys = keys.unwrap_or_default();
             }
         }
-        Ok(Built { position: in_use.position, checksums, differences })
+        let (rows_aside, left_out) = (leftover.stuck, left_out.counts);
+        Ok(Built { position: target, checksums, differences, rows_aside, streams, left_out })
     }
 
     /// Says where and why the build stopped, until the version is dropped or the process ends.
@@ -273,11 +312,12 @@ const PROGRESS: &str = "
     WHERE name = $1 AND version = $2";
 
 const FINISH: &str = "
-    UPDATE projection_version SET stage = $3, position = $4, fence = fence + 1, heartbeat_at = now()
+    UPDATE projection_version SET stage = $3, position = $4, parked = $5, fence = fence + 1, heartbeat_at = now()
     WHERE name = $1 AND version = $2 AND stage = 'BUILDING'";
 
 const FINISHED: &str = "
-    UPDATE projection_build SET finished_at = now(), difference = $3 WHERE name = $1 AND version = $2";
+    UPDATE projection_build SET finished_at = now(), difference = $3, left_out_keys = $4, left_out_sums = $5
+    WHERE name = $1 AND version = $2";
 
 /// The rows of the version, and the session that holds its lock.
 struct Row {
@@ -339,14 +379,21 @@ impl Row {
         self.say(progress).await?;
         let transaction = self.session.client.transaction().await?;
         let position = built.position.0.cast_signed();
-        if transaction.execute(FINISH, &[&name, &version, &stage.as_str(), &position]).await? == 0 {
+        let parked = built.rows_aside.parked.len() + built.streams.parked.len();
+        let parked = i32::try_from(parked).unwrap_or(i32::MAX);
+        if transaction.execute(FINISH, &[&name, &version, &stage.as_str(), &position, &parked]).await? == 0 {
             return Err(BuildError::Cancelled);
+        }
+        let tables: Vec<&Table> = projection.tables().collect();
+        for (stuck, is_held) in [(&built.rows_aside, true), (&built.streams, false)] {
+            parked::park(&transaction, (name, version), &tables, stuck, is_held).await?;
         }
         for (table, checksums) in projection.tables().zip(&built.checksums) {
             write_checksums(&transaction, (name, version), table, checksums).await?;
         }
         let difference = (!is_same).then(|| serde_json::to_value(&built.differences).ok()).flatten();
-        transaction.execute(FINISHED, &[&name, &version, &difference]).await?;
+        let (keys, sums) = (built.left_out.0.cast_signed(), built.left_out.1.cast_signed());
+        transaction.execute(FINISHED, &[&name, &version, &difference, &keys, &sums]).await?;
         transaction.commit().await?;
         let (events, rows) = (progress.events(), progress.rows());
         if is_same {

@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use contract::LogPosition;
-use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::aside::Aside;
 use super::copy::copy_in;
 use super::progress::Progress;
 use super::{BuildError, Stopped};
 use crate::checksum::Checksums;
 use crate::event::Recorded;
-use crate::fold::bulk::{BulkFold, Sums};
+use crate::fold::bulk::{BulkFold, Leftover, Sums};
 use crate::fold::{Change, FailedFold};
+use crate::parked::{PLACES_MAX, Place};
 use crate::projection::Projection;
 use crate::value::Value;
+use crate::worker::refusal;
 use crate::write::checkpoint::is_of_the_data;
 use crate::write::rows::{self, Rows};
 use crate::write::session::Session;
@@ -36,6 +37,7 @@ pub(crate) struct Share {
     /// In the order of the entity views.
     pub(crate) checksums: Vec<Checksums>,
     pub(crate) sums: Sums,
+    pub(crate) leftover: Leftover,
 }
 
 pub(crate) struct Part<E> {
@@ -43,6 +45,7 @@ pub(crate) struct Part<E> {
     pub(crate) version: i32,
     pub(crate) part: u64,
     pub(crate) parts: u64,
+    pub(crate) aside: Arc<Aside>,
     /// Bytes that its rows may take in memory, about.
     pub(crate) budget: usize,
     pub(crate) tables: Arc<Vec<TableSql>>,
@@ -55,9 +58,15 @@ impl<E: Send + Sync + 'static> Part<E> {
     /// Folds what comes until the end of history is told by [`End`](Step::End), then writes all that is left in memory.
     pub(crate) fn run(mut self, mut steps: mpsc::Receiver<Step<E>>) -> Result<Share, BuildError> {
         let projection = Arc::clone(&self.projection);
+        let (share_of, aside) = ((self.part, self.parts), Arc::clone(&self.aside));
+        let entities = projection.entities.iter().zip(&aside.rows).enumerate();
         let mut folds: Vec<_> =
-            projection.entities.iter().map(|entity| entity.bulk(self.part, self.parts)).collect();
-        let mut share = Share { checksums: vec![Checksums::default(); folds.len()], sums: Sums::default() };
+            entities.map(|(view, (entity, aside))| entity.bulk(view, share_of, aside)).collect();
+        let mut share = Share {
+            checksums: vec![Checksums::default(); folds.len()],
+            sums: Sums::default(),
+            leftover: Leftover::default(),
+        };
         loop {
             let chunk = match steps.blocking_recv() {
                 Some(Step::Fold(chunk)) => chunk,
@@ -66,6 +75,10 @@ impl<E: Send + Sync + 'static> Part<E> {
             };
             for (view, fold) in folds.iter_mut().enumerate() {
                 self.fold(view, &mut **fold, &chunk, &mut share.sums)?;
+                share.leftover.append(fold.leftover());
+            }
+            if share.leftover.is_too_much() {
+                return Err(too_much(&share.leftover));
             }
             if folds.iter().map(|fold| fold.weight()).sum::<usize>() > self.budget {
                 self.let_go(&mut folds, false, &mut share)?;
@@ -90,8 +103,8 @@ impl<E: Send + Sync + 'static> Part<E> {
                 fold.put(&missing[slot], values, sums).map_err(|failed| without_event(&failed))?;
             }
         }
-        fold.fold(chunk)
-            .map_err(|failed| BuildError::Stopped(Stopped::at(&chunk[failed.number].0, failed.reason)))
+        fold.fold(chunk);
+        Ok(())
     }
 
     fn let_go(
@@ -101,7 +114,8 @@ impl<E: Send + Sync + 'static> Part<E> {
         share: &mut Share,
     ) -> Result<(), BuildError> {
         for (view, fold) in folds.iter_mut().enumerate() {
-            let changes = fold.let_go(all, &mut share.sums).map_err(|failed| without_event(&failed))?;
+            let changes = fold.let_go(all, &mut share.sums);
+            share.leftover.append(fold.leftover());
             for change in &changes {
                 let (before, after) = (change.before.as_deref(), change.after.as_deref());
                 share.checksums[view].replace(fold.table(), &change.key, before, after);
@@ -109,28 +123,68 @@ impl<E: Send + Sync + 'static> Part<E> {
             let (fresh, known): (Vec<Change>, Vec<Change>) =
                 changes.into_iter().partition(|change| change.before.is_none());
             let runtime = self.runtime.clone();
-            runtime.block_on(self.write(view, &fresh, &known))?;
+            for (changes, is_fresh) in [(&fresh, true), (&known, false)] {
+                let refused = runtime.block_on(self.write(view, changes, is_fresh))?;
+                share.leftover.failed.extend(refused);
+            }
         }
         Ok(())
     }
 
-    async fn write(&mut self, view: usize, fresh: &[Change], known: &[Change]) -> Result<(), BuildError> {
-        let sql = &self.tables[view];
-        let written = async {
-            if !fresh.is_empty() {
-                copy_in(&self.session.client, sql.table, self.version, fresh).await?;
+    /// Writes rows; those that Postgres refuses are found by halves, and given back.
+    async fn write(
+        &mut self,
+        view: usize,
+        changes: &[Change],
+        is_fresh: bool,
+    ) -> Result<Vec<(Place, String)>, BuildError> {
+        let mut refused = Vec::new();
+        let mut pending = vec![changes];
+        while let Some(changes) = pending.pop() {
+            match self.write_all(view, changes, is_fresh).await {
+                Ok(()) => self.progress.wrote(changes.len() as u64),
+                Err(error) if !is_of_the_data(&error) => return Err(error.into()),
+                Err(error) => match changes {
+                    [change] => {
+                        refused.push((Place::Row { view, key: change.key.clone() }, refusal::reason(&error)));
+                    }
+                    _ => pending.extend(<[_; 2]>::from(changes.split_at(changes.len() / 2))),
+                },
             }
-            if !known.is_empty() {
-                let transaction = self.session.client.transaction().await?;
-                rows::write(&transaction, sql, known).await?;
-                transaction.commit().await?;
+            if refused.len() > PLACES_MAX {
+                break;
             }
-            Ok::<_, tokio_postgres::Error>(())
-        };
-        written.await.map_err(|error| refused(sql.table.name, error))?;
-        self.progress.wrote((fresh.len() + known.len()) as u64);
-        Ok(())
+        }
+        Ok(refused)
     }
+
+    async fn write_all(
+        &mut self,
+        view: usize,
+        changes: &[Change],
+        is_fresh: bool,
+    ) -> Result<(), tokio_postgres::Error> {
+        let sql = &self.tables[view];
+        if changes.is_empty() {
+            return Ok(());
+        }
+        if is_fresh {
+            copy_in(&self.session.client, sql.table, self.version, changes).await?;
+            return Ok(());
+        }
+        let transaction = self.session.client.transaction().await?;
+        rows::write(&transaction, sql, changes).await?;
+        transaction.commit().await
+    }
+}
+
+/// More than may be parked stops the build.
+pub(super) fn too_much(leftover: &Leftover) -> BuildError {
+    let reason = match leftover.failed.first() {
+        Some((_, reason)) => format!("more than 1,000 rows cannot be folded, one of them: {reason}"),
+        None => "more than 100,000 events wait behind rows that cannot be folded".to_owned(),
+    };
+    BuildError::Stopped(Stopped::without_event(reason))
 }
 
 /// Rows that Postgres does not take stop the build, other errors are waited out.
@@ -138,8 +192,8 @@ pub(crate) fn refused(view: &str, error: tokio_postgres::Error) -> BuildError {
     if !is_of_the_data(&error) {
         return error.into();
     }
-    let reason = error.as_db_error().map_or_else(|| error.to_string(), |e| e.message().to_owned());
-    BuildError::Stopped(Stopped::without_event(format!("Postgres refuses the rows of view {view}: {reason}")))
+    let reason = refusal::reason(&error);
+    BuildError::Stopped(Stopped::without_event(format!("view {view}: {reason}")))
 }
 
 fn without_event(failed: &FailedFold) -> BuildError {
@@ -147,17 +201,6 @@ fn without_event(failed: &FailedFold) -> BuildError {
 }
 
 impl Stopped {
-    /// At an event that a view cannot fold.
-    pub(crate) fn at<E>(event: &Recorded<E>, reason: String) -> Self {
-        let at: (LogPosition, Timestamp) = (event.position, event.recorded_at);
-        Self {
-            position: Some(at.0),
-            recorded_at: Some(at.1),
-            reason: format!("{} in {} ({}): {reason}", event.event_type, event.stream, event.revision),
-            needs_upgrade: false,
-        }
-    }
-
     /// At no event in particular.
     pub(crate) fn without_event(reason: String) -> Self {
         Self { position: None, recorded_at: None, reason, needs_upgrade: false }

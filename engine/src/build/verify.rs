@@ -1,7 +1,7 @@
 //! Folds history aside and compares the result with the live tables themselves, row by row, without changing them.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
@@ -13,11 +13,13 @@ use postgres_types::ToSql;
 use serde::Serialize;
 use tokio_postgres::RowStream;
 
-use super::bulk::Bulk;
+use super::aside::Snapshot;
+use super::bulk::{Bulk, History};
 use super::progress::{Phase, Progress};
 use super::{BuildError, check, session};
 use crate::error::EngineError;
 use crate::event::Decoder;
+use crate::parked::decision::Skips;
 use crate::projection::Projection;
 use crate::table::Table;
 use crate::value::{SqlType, Value};
@@ -57,6 +59,10 @@ pub struct Verified {
     pub position: LogPosition,
     /// Events folded.
     pub events: u64,
+    /// Rows that were not compared because they are parked, or a person has decided about them.
+    pub left_out_keys: u64,
+    /// Rows of summaries that were not compared because such rows contribute to them.
+    pub left_out_sums: u64,
     /// Its views.
     pub views: Vec<VerifiedView>,
 }
@@ -100,7 +106,7 @@ impl VerifiedView {
 
     fn name(&mut self, key: &[Value]) {
         if self.keys.len() < SAMPLE_MAX {
-            self.keys.push(crate::fold::KeyText(key).to_string());
+            self.keys.push(crate::parked::key::KeyText(key).to_string());
         }
     }
 }
@@ -136,6 +142,13 @@ impl From<BuildError> for VerifyError {
     fn from(error: BuildError) -> Self {
         match error {
             BuildError::Stopped(stopped) => VerifyError::Stopped(stopped.reason),
+            BuildError::PutAside(rows) => {
+                let reason = rows.first().map_or("", |(_, reason)| reason);
+                let rows = rows.len();
+                VerifyError::Stopped(format!(
+                    "{rows} rows cannot be folded, though they are not parked: {reason}"
+                ))
+            }
             BuildError::Engine(error) => VerifyError::Engine(error),
             BuildError::Cancelled | BuildError::BrokenOff => {
                 VerifyError::Stopped("it was broken off".to_owned())
@@ -177,41 +190,59 @@ impl<E: Send + Sync + 'static> Verify<E> {
     async fn compare(&self, aside: &ClientWrapper) -> Result<Verified, VerifyError> {
         let projection = &*self.projection;
         let name = projection.name;
-        let live = session::open(&self.pool).await?;
-        live.client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        let Some(in_use) = check::in_use(&live.client, name).await? else {
+        let Some(mut live) = Snapshot::open(&self.pool, projection).await? else {
             return Err(VerifyError::NoProjection(name));
         };
-        self.check_fold(&live.client, &in_use).await?;
+        self.check_fold(live.client(), &live.in_use).await?;
+        let (version, position) = (live.in_use.version, live.in_use.position);
+        let skips = Skips::until(&self.store, name, position).await.map_err(EngineError::from)?;
+        let rows_aside = Arc::new(live.aside(projection, &HashSet::new(), &skips).await?);
         for table in projection.tables() {
-            shape::create(&**aside, table, projection.fold, Some(in_use.version), ASIDE).await?;
+            shape::create(&**aside, table, projection.fold, Some(version), ASIDE).await?;
         }
-        self.progress.begin(in_use.position);
+        self.progress.begin(position);
         let bulk = Bulk {
             projection: Arc::clone(&self.projection),
             version: ASIDE,
             pool: self.pool.clone(),
             store: self.store.clone(),
             decoder: Arc::clone(&self.decoder),
-            target: in_use.position,
+            target: position,
             memory: self.memory,
             progress: Arc::clone(&self.progress),
+            aside: Arc::clone(&rows_aside),
+            skips,
         };
-        bulk.run().await?;
+        let History { mut checksums, leftover, .. } = bulk.run().await?;
         self.progress.enter(Phase::Checking);
         let mut views = Vec::new();
         for table in projection.tables() {
-            let mut view = compare(table, (&live.client, in_use.version), aside).await?;
-            let found = check::of_table(&live.client, table, in_use.version).await?;
-            let kept = in_use.checksums.get(table.name).cloned().unwrap_or_default();
-            view.checksums_fit = found.is_same(&kept, table);
-            views.push(view);
+            let found = check::of_table(live.client(), table, version).await?;
+            let kept = live.in_use.checksums.get(table.name).cloned().unwrap_or_default();
+            let checksums_fit = found.is_same(&kept, table);
+            views.push(VerifiedView {
+                view: table.name.to_owned(),
+                checksums_fit,
+                ..VerifiedView::default()
+            });
         }
-        live.client.batch_execute("COMMIT").await?;
+        let built = (aside, ASIDE, checksums.as_mut_slice());
+        let left_out = live.leave_out(&rows_aside, projection, &leftover, built).await?;
+        let none = HashSet::new();
+        for (table, view) in projection.tables().zip(&mut views) {
+            if left_out.whole.contains(table.name) {
+                continue;
+            }
+            let keys = left_out.keys.get(table.name).unwrap_or(&none);
+            compare(table, (live.client(), version), aside, keys, view).await?;
+        }
+        live.client().batch_execute("COMMIT").await?;
         Ok(Verified {
             projection: name.to_owned(),
-            version: in_use.version,
-            position: in_use.position,
+            version,
+            position,
+            left_out_keys: left_out.counts.0,
+            left_out_sums: left_out.counts.1,
             events: self.progress.events(),
             views,
         })
@@ -236,15 +267,16 @@ async fn compare(
     table: &'static Table,
     (live, version): (&ClientWrapper, i32),
     aside: &ClientWrapper,
-) -> Result<VerifiedView, VerifyError> {
-    let mut view = VerifiedView { view: table.name.to_owned(), ..VerifiedView::default() };
-    let mut is = Rows { table, stream: pin!(rows(live, table, version).await?), head: None };
-    let mut ought = Rows { table, stream: pin!(rows(aside, table, ASIDE).await?), head: None };
+    left_out: &HashSet<Vec<Value>>,
+    view: &mut VerifiedView,
+) -> Result<(), VerifyError> {
+    let mut is = Rows { table, left_out, stream: pin!(rows(live, table, version).await?), head: None };
+    let mut ought = Rows { table, left_out, stream: pin!(rows(aside, table, ASIDE).await?), head: None };
     is.advance().await?;
     ought.advance().await?;
     loop {
         let order = match (&is.head, &ought.head) {
-            (None, None) => return Ok(view),
+            (None, None) => return Ok(()),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some((is, _)), Some((ought, _))) => in_order(is, ought),
@@ -298,16 +330,22 @@ async fn rows(
 /// The rows of a table, one at a time: key columns, data columns.
 struct Rows<'r> {
     table: &'static Table,
+    /// Keys that are passed over.
+    left_out: &'r HashSet<Vec<Value>>,
     stream: Pin<&'r mut RowStream>,
     head: Option<(Vec<Value>, Vec<Value>)>,
 }
 
 impl Rows<'_> {
     async fn advance(&mut self) -> Result<(), tokio_postgres::Error> {
-        self.head = match self.stream.try_next().await? {
-            None => None,
-            Some(row) => Some(self.table.read(&row)?),
-        };
+        self.head = None;
+        while let Some(row) = self.stream.try_next().await? {
+            let (key, data) = self.table.read(&row)?;
+            if !self.left_out.contains(&key) {
+                self.head = Some((key, data));
+                break;
+            }
+        }
         Ok(())
     }
 }

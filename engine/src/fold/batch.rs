@@ -2,39 +2,49 @@
 
 use std::sync::Arc;
 
-use super::entity::{Contribution, EntityFold};
+use super::entity::{EntityFold, Outcome};
 use super::summary::SummaryFold;
 use super::{Change, FailedFold};
 use crate::event::Recorded;
+use crate::parked::{Stuck, Turn};
 use crate::projection::Projection;
 use crate::value::Value;
 use crate::write::rows::Rows;
 
 /// What a batch does to the tables of a projection, in the order of [`Projection::tables`].
+#[derive(Default)]
 pub(crate) struct Folded {
     pub(crate) changes: Vec<Vec<Change>>,
-    /// By number of the event: whether a view named a row for it.
+    /// By number of the event: whether a view folded it into a row.
     pub(crate) applied: Vec<bool>,
+    /// What waits: rows that could not be folded are left as they were before the event that failed.
+    pub(crate) stuck: Stuck,
 }
 
-/// Folds the events upon the stored rows. The outer error is the database's, the inner one the fold's.
+/// Folds the events upon the stored rows. The outer error is the database's; the inner one is of a row that turned out
+/// wrong only when all was folded, so that nothing of the batch can be used.
 pub(crate) async fn fold_batch<E: Send + Sync + 'static>(
     projection: &Projection<E>,
     events: &[Arc<Recorded<E>>],
     rows: &Rows<'_>,
+    turn: Turn<'_>,
 ) -> Result<Result<Folded, FailedFold>, tokio_postgres::Error> {
     let mut folds = Vec::with_capacity(projection.entities.len());
     for (view, entity) in projection.entities.iter().enumerate() {
-        let mut fold = entity.begin(events);
-        for (slot, values) in rows.load(view, &fold.keys()).await? {
-            if let Err(failed) = fold.put(slot, values) {
-                return Ok(Err(failed));
-            }
-        }
+        let mut fold = entity.begin(view, events, turn);
+        let (slots, keys): (Vec<usize>, Vec<&[Value]>) = fold.keys().into_iter().unzip();
+        let loaded = rows.load(view, &keys).await?;
+        loaded.into_iter().for_each(|(index, values)| fold.put(slots[index], values));
         folds.push(fold);
     }
-    let mut sums = Vec::new();
-    let (applied, mut failed) = fold_entities(&mut folds, events, &mut sums);
+    // Event by event, so that no view sees one before all views have folded the one before.
+    let mut outcome = Outcome::default();
+    let mut applied = Vec::with_capacity(events.len());
+    for (number, event) in events.iter().enumerate() {
+        let of_views = folds.iter_mut().map(|fold| fold.fold(number, event, &mut outcome));
+        applied.push(of_views.fold(false, |any, of_view| any | of_view));
+    }
+    let Outcome { sums, stuck } = outcome;
 
     let mut summaries = Vec::with_capacity(projection.summaries.len());
     for (index, &table) in projection.summaries.iter().enumerate() {
@@ -45,39 +55,14 @@ pub(crate) async fn fold_batch<E: Send + Sync + 'static>(
         }
         summaries.push(fold);
     }
-    // Contributions stand in the order of their events, and all are of events before the one that failed, so the
-    // first sum that overflows is the first failure.
-    if let Some(overflow) = sums.iter().find_map(|sum| summaries[sum.summary].add(sum).err()) {
-        failed = Some(overflow);
-    }
-    Ok(match failed {
-        Some(failed) => Err(failed),
-        None => collect(folds, summaries).map(|changes| Folded { changes, applied }),
-    })
-}
-
-/// Folds event by event until one fails, so that no view sees an event before all views have folded the one before.
-fn fold_entities<E>(
-    folds: &mut [Box<dyn EntityFold<E> + '_>],
-    events: &[Arc<Recorded<E>>],
-    sums: &mut Vec<Contribution>,
-) -> (Vec<bool>, Option<FailedFold>) {
-    let mut applied = Vec::with_capacity(events.len());
-    for (number, event) in events.iter().enumerate() {
-        let mut named = false;
-        let sums_before = sums.len();
-        for fold in &mut *folds {
-            match fold.fold(number, event, sums) {
-                Ok(of_view) => named |= of_view,
-                Err(failed) => {
-                    sums.truncate(sums_before);
-                    return (applied, Some(failed));
-                }
-            }
+    // Contributions stand in the order of their events, so the first sum that overflows is the first failure.
+    for sum in &sums {
+        if let Err(overflow) = summaries[sum.summary].add(sum) {
+            let (view, slot) = sum.from;
+            return Ok(Err(overflow.at(view, folds[view].key(slot))));
         }
-        applied.push(named);
     }
-    (applied, None)
+    Ok(collect(folds, summaries).map(|changes| Folded { changes, applied, stuck }))
 }
 
 fn put_all(fold: &mut SummaryFold, stored: &[(usize, Vec<Value>)]) -> Result<(), FailedFold> {

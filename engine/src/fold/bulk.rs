@@ -7,9 +7,10 @@ use std::sync::Arc;
 use contract::LogPosition;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Change, FailedFold, check};
+use super::{Change, FailedFold, check, why};
 use crate::error::FoldError;
 use crate::event::Recorded;
+use crate::parked::{NewlyParked, PLACES_MAX, Place, Stuck, WAITING_MAX, Waiting};
 use crate::projection::Entity;
 use crate::table::Table;
 use crate::value::Value;
@@ -36,6 +37,38 @@ impl Sum {
     }
 }
 
+/// Rows of an entity view that are put aside, because they cannot be folded or a person has decided about them: by key,
+/// as they stand in the version in use.
+pub(crate) type RowsAside = HashMap<Vec<Value>, Option<Vec<Value>>>;
+
+/// What a fold of all history leaves over.
+#[derive(Debug, Default)]
+pub(crate) struct Leftover {
+    /// The rows that were put aside, from their first event on.
+    pub(crate) stuck: Stuck,
+    /// Rows that have to be put aside, so that nothing of this fold can be used; and why.
+    pub(crate) failed: Vec<(Place, String)>,
+    /// Rows of summaries to which the rows put aside contribute, as they stand in the version in use.
+    pub(crate) touched: HashSet<(usize, Vec<Value>)>,
+    /// A row in use cannot be read, so it is not known which they are.
+    pub(crate) is_touched_unknown: bool,
+}
+
+impl Leftover {
+    pub(crate) fn append(&mut self, mut other: Leftover) {
+        self.stuck.parked.append(&mut other.stuck.parked);
+        self.stuck.waiting.append(&mut other.stuck.waiting);
+        self.failed.append(&mut other.failed);
+        self.touched.extend(other.touched);
+        self.is_touched_unknown |= other.is_touched_unknown;
+    }
+
+    /// Whether it is more than may be parked.
+    pub(crate) fn is_too_much(&self) -> bool {
+        self.failed.len() > PLACES_MAX || self.stuck.waiting.len() > WAITING_MAX
+    }
+}
+
 /// An entity view without its types.
 pub(crate) trait BulkFold<E> {
     fn table(&self) -> &'static Table;
@@ -48,13 +81,16 @@ pub(crate) trait BulkFold<E> {
     fn put(&mut self, key: &[Value], values: Vec<Value>, sums: &mut Sums) -> Result<(), FailedFold>;
 
     /// Folds the events that were taken.
-    fn fold(&mut self, events: &[(Arc<Recorded<E>>, usize)]) -> Result<(), FailedFold>;
+    fn fold(&mut self, events: &[(Arc<Recorded<E>>, usize)]);
 
     /// Bytes that the rows in memory take, about.
     fn weight(&self) -> usize;
 
     /// Lets rows go, the half that was needed least lately or all, and adds what they contribute to the sums.
-    fn let_go(&mut self, all: bool, sums: &mut Sums) -> Result<Vec<Change>, FailedFold>;
+    fn let_go(&mut self, all: bool, sums: &mut Sums) -> Vec<Change>;
+
+    /// What could not be folded since this was asked last.
+    fn leftover(&mut self) -> Leftover;
 }
 
 struct Slot<V: EntityView> {
@@ -69,10 +105,17 @@ struct Slot<V: EntityView> {
     weight: usize,
     /// When it was needed last, in batches.
     needed: u64,
+    has_failed: bool,
 }
 
 pub(crate) struct BulkEntity<'v, V: EntityView> {
     entity: &'v Entity<V>,
+    /// Of the projection.
+    view: usize,
+    aside: &'v RowsAside,
+    /// Of those aside, whose first event has come.
+    has_come: HashSet<Vec<Value>>,
+    leftover: Leftover,
     part: u64,
     parts: u64,
     slots: Vec<Option<Slot<V>>>,
@@ -87,9 +130,18 @@ pub(crate) struct BulkEntity<'v, V: EntityView> {
 }
 
 impl<'v, V: EntityView> BulkEntity<'v, V> {
-    pub(super) fn new(entity: &'v Entity<V>, part: u64, parts: u64) -> Self {
+    pub(super) fn new(
+        entity: &'v Entity<V>,
+        view: usize,
+        (part, parts): (u64, u64),
+        aside: &'v RowsAside,
+    ) -> Self {
         Self {
             entity,
+            view,
+            aside,
+            has_come: HashSet::new(),
+            leftover: Leftover::default(),
             part,
             parts,
             slots: Vec::new(),
@@ -102,8 +154,13 @@ impl<'v, V: EntityView> BulkEntity<'v, V> {
         }
     }
 
-    /// The slot of a key of this part, and whether its row has to be read back first.
-    fn slot(&mut self, key: V::Key, buffer: &mut Vec<u8>) -> Option<(usize, bool)> {
+    /// The slot of a key of this part, and whether its row has to be read back first; none for one that is put aside.
+    fn slot(
+        &mut self,
+        key: V::Key,
+        event: &Recorded<V::Event>,
+        buffer: &mut Vec<u8>,
+    ) -> Option<(usize, bool)> {
         let stored_key = self.entity.view.store_key(&key);
         buffer.clear();
         stored_key.iter().for_each(|value| value.canonical(buffer));
@@ -115,6 +172,10 @@ impl<'v, V: EntityView> BulkEntity<'v, V> {
         if let Some(&slot) = self.by_key.get(&stored_key) {
             return Some((slot, false));
         }
+        if self.aside.contains_key(&stored_key) {
+            self.put_aside(&key, stored_key, event);
+            return None;
+        }
         let fresh = Slot {
             key,
             stored_key: stored_key.clone(),
@@ -124,6 +185,7 @@ impl<'v, V: EntityView> BulkEntity<'v, V> {
             changed: None,
             weight: ROW_BYTES,
             needed: 0,
+            has_failed: false,
         };
         self.weight += ROW_BYTES;
         let slot = match self.free.pop() {
@@ -138,6 +200,33 @@ impl<'v, V: EntityView> BulkEntity<'v, V> {
         Some((slot, self.left.contains(&hash)))
     }
 
+    /// Lets an event wait.
+    fn put_aside(&mut self, key: &V::Key, stored_key: Vec<Value>, event: &Recorded<V::Event>) {
+        let place = Place::Row { view: self.view, key: stored_key.clone() };
+        if self.has_come.insert(stored_key.clone()) {
+            if let Some(Some(in_use)) = self.aside.get(&stored_key) {
+                match self.entity.view.load(key, in_use.clone()) {
+                    Ok(row) => self.leftover.touched.extend(self.entity.contributors.iter().flat_map(|of| {
+                        (of.contributions)(key, &row).into_iter().map(|(sum, _)| (of.summary, sum))
+                    })),
+                    Err(_) => self.leftover.is_touched_unknown = true,
+                }
+            }
+            let reason = "put aside while the version was built".to_owned();
+            self.leftover.stuck.parked.push(NewlyParked {
+                place: place.clone(),
+                event: event.into(),
+                reason,
+            });
+        }
+        self.leftover.stuck.waiting.push(Waiting::of(place, event));
+    }
+
+    fn fail(&mut self, stored_key: Vec<Value>, error: &FoldError) {
+        let reason = why(self.entity.view.table(), &stored_key, error);
+        self.leftover.failed.push((Place::Row { view: self.view, key: stored_key }, reason));
+    }
+
     /// The batch before which slots are to go.
     fn limit(&self, all: bool) -> u64 {
         if all {
@@ -148,7 +237,7 @@ impl<'v, V: EntityView> BulkEntity<'v, V> {
         if needed.is_empty() { 0 } else { *needed.select_nth_unstable(middle).1 + 1 }
     }
 
-    fn leave(&mut self, slot: Slot<V>, sums: &mut Sums) -> Result<Option<Change>, FailedFold> {
+    fn leave(&mut self, slot: Slot<V>, sums: &mut Sums) -> Option<Change> {
         self.weight -= slot.weight;
         self.by_key.remove(&slot.stored_key);
         let position = slot.changed.unwrap_or_default();
@@ -159,13 +248,16 @@ impl<'v, V: EntityView> BulkEntity<'v, V> {
         let table = self.entity.view.table();
         let fits = check(table.key, &slot.stored_key)
             .and_then(|()| after.as_ref().map_or(Ok(()), |after| check(table.data, after)));
-        fits.map_err(|error| FailedFold::new(0, table, &slot.stored_key, &error))?;
+        if let Err(error) = fits {
+            self.fail(slot.stored_key, &error);
+            return None;
+        }
         // Never taken out again: another key may have the same hash.
         if after.is_some() {
             self.left.insert(slot.hash);
         }
         let changed = slot.changed.is_some() && (slot.before.is_some() || after.is_some());
-        Ok(changed.then_some(Change { key: slot.stored_key, before: slot.before, after, position }))
+        changed.then_some(Change { key: slot.stored_key, before: slot.before, after, position })
     }
 
     fn contribute(&self, key: &V::Key, row: &V::Row, sign: i128, position: LogPosition, sums: &mut Sums) {
@@ -193,7 +285,7 @@ impl<V: EntityView> BulkFold<V::Event> for BulkEntity<'_, V> {
         for (number, (event, bytes)) in events.iter().enumerate() {
             let first = self.named.len();
             for key in self.entity.view.keys(event) {
-                let Some((at, has_left)) = self.slot(key, &mut buffer) else { continue };
+                let Some((at, has_left)) = self.slot(key, event, &mut buffer) else { continue };
                 if self.named[first..].iter().any(|(_, named)| *named == at) {
                     continue;
                 }
@@ -223,36 +315,48 @@ impl<V: EntityView> BulkFold<V::Event> for BulkEntity<'_, V> {
         Ok(())
     }
 
-    fn fold(&mut self, events: &[(Arc<Recorded<V::Event>>, usize)]) -> Result<(), FailedFold> {
-        let view = &self.entity.view;
+    fn fold(&mut self, events: &[(Arc<Recorded<V::Event>>, usize)]) {
+        let mut failed = Vec::new();
         for &(number, at) in &self.named {
             let Some(slot) = &mut self.slots[at] else { continue };
+            if slot.has_failed {
+                continue;
+            }
             let event = &events[number].0;
             let before = slot.row.take();
-            let after = view
-                .fold(&slot.key, before.clone(), event)
-                .map_err(|error| FailedFold::new(number, view.table(), &slot.stored_key, &error))?;
-            if before != after {
-                slot.changed = Some(event.position);
+            match self.entity.view.fold(&slot.key, before.clone(), event) {
+                Ok(after) => {
+                    if before != after {
+                        slot.changed = Some(event.position);
+                    }
+                    slot.row = after;
+                }
+                Err(error) => {
+                    slot.has_failed = true;
+                    failed.push((slot.stored_key.clone(), error));
+                }
             }
-            slot.row = after;
         }
-        Ok(())
+        failed.into_iter().for_each(|(key, error)| self.fail(key, &error));
     }
 
     fn weight(&self) -> usize {
         self.weight
     }
 
-    fn let_go(&mut self, all: bool, sums: &mut Sums) -> Result<Vec<Change>, FailedFold> {
+    fn let_go(&mut self, all: bool, sums: &mut Sums) -> Vec<Change> {
         let limit = self.limit(all);
         let mut changes = Vec::new();
         for at in 0..self.slots.len() {
             if let Some(slot) = self.slots[at].take_if(|slot| slot.needed < limit) {
-                changes.extend(self.leave(slot, sums)?);
+                changes.extend(self.leave(slot, sums));
                 self.free.push(at);
             }
         }
-        Ok(changes)
+        changes
+    }
+
+    fn leftover(&mut self) -> Leftover {
+        std::mem::take(&mut self.leftover)
     }
 }

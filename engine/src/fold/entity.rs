@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use contract::LogPosition;
 
-use super::bulk::{BulkEntity, BulkFold};
-use super::{Change, FailedFold, check};
+use super::bulk::{BulkEntity, BulkFold, RowsAside};
+use super::{Change, FailedFold, check, why};
 use crate::error::FoldError;
 use crate::event::Recorded;
 use crate::law::{NaiveEntity, NaiveFold};
+use crate::parked::{NewlyParked, Place, Stuck, Turn, Waiting};
 use crate::projection::{Contributor, Entity};
 use crate::table::Table;
 use crate::value::Value;
@@ -19,11 +20,16 @@ use crate::view::EntityView;
 pub(crate) trait AnyEntity<E>: Send + Sync {
     fn table(&self) -> &'static Table;
 
-    /// Starts a batch: which rows its events need.
-    fn begin<'v>(&'v self, events: &[Arc<Recorded<E>>]) -> Box<dyn EntityFold<E> + 'v>;
+    /// Starts a batch: which rows its events need. The view has this number in its projection.
+    fn begin<'v>(
+        &'v self,
+        view: usize,
+        events: &[Arc<Recorded<E>>],
+        turn: Turn<'_>,
+    ) -> Box<dyn EntityFold<E> + 'v>;
 
-    /// Starts a fold of all history, of the keys of one part of so many.
-    fn bulk<'v>(&'v self, part: u64, parts: u64) -> Box<dyn BulkFold<E> + 'v>;
+    /// Starts a fold of all history, of the keys of one part of so many, but for the rows that are put aside.
+    fn bulk<'v>(&'v self, view: usize, share: (u64, u64), aside: &'v RowsAside) -> Box<dyn BulkFold<E> + 'v>;
 
     /// Starts a fold from nothing that keeps all rows in memory.
     fn naive<'v>(&'v self) -> Box<dyn NaiveFold<E> + 'v>;
@@ -31,27 +37,35 @@ pub(crate) trait AnyEntity<E>: Send + Sync {
 
 /// A batch in work. Rows are known by their slot, counted from 0 in the order of [`EntityFold::keys`].
 pub(crate) trait EntityFold<E>: Send {
-    /// The keys of the rows to load.
-    fn keys(&self) -> Vec<&[Value]>;
+    /// The keys of the rows to load, each with its slot.
+    fn keys(&self) -> Vec<(usize, &[Value])>;
+
+    /// The key of a slot.
+    fn key(&self, slot: usize) -> &[Value];
 
     /// Puts a stored row into its slot.
-    fn put(&mut self, slot: usize, values: Vec<Value>) -> Result<(), FailedFold>;
+    fn put(&mut self, slot: usize, values: Vec<Value>);
 
-    /// Folds the event of this number and says whether it named a row. What its rows add to summaries is appended.
-    fn fold(
-        &mut self,
-        number: usize,
-        event: &Recorded<E>,
-        sums: &mut Vec<Contribution>,
-    ) -> Result<bool, FailedFold>;
+    /// Folds the event of this number and says whether it changed or could have changed a row. What its rows add to
+    /// summaries is appended, and so is what cannot be folded: the row as it was before stays.
+    fn fold(&mut self, number: usize, event: &Recorded<E>, into: &mut Outcome) -> bool;
 
     /// What the batch changed.
     fn changes(self: Box<Self>) -> Result<Vec<Change>, FailedFold>;
 }
 
+/// What folding entity rows brings besides the rows.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) sums: Vec<Contribution>,
+    pub(crate) stuck: Stuck,
+}
+
 /// What one event adds to one row of a summary, by way of one entity row.
 #[derive(Debug)]
 pub(crate) struct Contribution {
+    /// The entity view, and its slot.
+    pub(crate) from: (usize, usize),
     /// The event's number in the batch.
     pub(crate) number: usize,
     pub(crate) position: LogPosition,
@@ -68,11 +82,18 @@ struct Slot<V: EntityView> {
     row: Option<V::Row>,
     /// The number and position of the last event that changed the row in this batch.
     changed: Option<(usize, LogPosition)>,
-    first_named: usize,
+    /// From this event on it waits.
+    parked: Option<LogPosition>,
+    /// Why the stored row cannot be read, so that the first event fails.
+    unreadable: Option<FoldError>,
+    /// The position of the first event that names it.
+    first_named: LogPosition,
 }
 
 struct Batch<'v, V: EntityView> {
     view: &'v V,
+    /// Of the projection.
+    number: usize,
     contributors: &'v [Contributor<V>],
     slots: Vec<Slot<V>>,
     /// By number of the event: the slots it names.
@@ -84,23 +105,32 @@ impl<V: EntityView> AnyEntity<V::Event> for Entity<V> {
         self.view.table()
     }
 
-    fn begin<'v>(&'v self, events: &[Arc<Recorded<V::Event>>]) -> Box<dyn EntityFold<V::Event> + 'v> {
+    fn begin<'v>(
+        &'v self,
+        view: usize,
+        events: &[Arc<Recorded<V::Event>>],
+        turn: Turn<'_>,
+    ) -> Box<dyn EntityFold<V::Event> + 'v> {
         let mut slots: Vec<Slot<V>> = Vec::new();
         let mut by_key: HashMap<Vec<Value>, usize> = HashMap::new();
         let mut named = Vec::with_capacity(events.len());
-        for (number, event) in events.iter().enumerate() {
+        for event in events {
             let mut of_event = Vec::new();
             for key in self.view.keys(event) {
                 let stored_key = self.view.store_key(&key);
+                if !turn.takes(view, &stored_key) {
+                    continue;
+                }
                 let slot = *by_key.entry(stored_key).or_insert_with_key(|stored_key| {
-                    let stored_key = stored_key.clone();
                     slots.push(Slot {
                         key,
-                        stored_key,
+                        stored_key: stored_key.clone(),
                         before: None,
                         row: None,
                         changed: None,
-                        first_named: number,
+                        parked: turn.parked(view, stored_key),
+                        unreadable: None,
+                        first_named: event.position,
                     });
                     slots.len() - 1
                 });
@@ -110,11 +140,17 @@ impl<V: EntityView> AnyEntity<V::Event> for Entity<V> {
             }
             named.push(of_event);
         }
-        Box::new(Batch { view: &*self.view, contributors: &self.contributors, slots, named })
+        let (entity, contributors) = (&*self.view, self.contributors.as_slice());
+        Box::new(Batch { view: entity, number: view, contributors, slots, named })
     }
 
-    fn bulk<'v>(&'v self, part: u64, parts: u64) -> Box<dyn BulkFold<V::Event> + 'v> {
-        Box::new(BulkEntity::new(self, part, parts))
+    fn bulk<'v>(
+        &'v self,
+        view: usize,
+        share: (u64, u64),
+        aside: &'v RowsAside,
+    ) -> Box<dyn BulkFold<V::Event> + 'v> {
+        Box::new(BulkEntity::new(self, view, share, aside))
     }
 
     fn naive<'v>(&'v self) -> Box<dyn NaiveFold<V::Event> + 'v> {
@@ -123,50 +159,69 @@ impl<V: EntityView> AnyEntity<V::Event> for Entity<V> {
 }
 
 impl<V: EntityView> EntityFold<V::Event> for Batch<'_, V> {
-    fn keys(&self) -> Vec<&[Value]> {
-        self.slots.iter().map(|slot| slot.stored_key.as_slice()).collect()
+    fn keys(&self) -> Vec<(usize, &[Value])> {
+        let slots = self.slots.iter().enumerate();
+        // One that waits from its first event on is not touched, and perhaps Postgres does not even take its key.
+        let needed = slots.filter(|(_, slot)| slot.parked.is_none_or(|from| from > slot.first_named));
+        needed.map(|(index, slot)| (index, slot.stored_key.as_slice())).collect()
     }
 
-    fn put(&mut self, slot: usize, values: Vec<Value>) -> Result<(), FailedFold> {
+    fn key(&self, slot: usize) -> &[Value] {
+        &self.slots[slot].stored_key
+    }
+
+    fn put(&mut self, slot: usize, values: Vec<Value>) {
         let slot = &mut self.slots[slot];
         match self.view.load(&slot.key, values.clone()) {
             Ok(row) => {
                 slot.row = Some(row);
                 slot.before = Some(values);
-                Ok(())
             }
             Err(error) => {
-                let error = FoldError::new(format!("the stored row cannot be read: {error}"));
-                Err(FailedFold::new(slot.first_named, self.view.table(), &slot.stored_key, &error))
+                slot.unreadable = Some(FoldError::new(format!("the stored row cannot be read: {error}")));
             }
         }
     }
 
-    fn fold(
-        &mut self,
-        number: usize,
-        event: &Recorded<V::Event>,
-        sums: &mut Vec<Contribution>,
-    ) -> Result<bool, FailedFold> {
-        for &slot in &self.named[number] {
-            let slot = &mut self.slots[slot];
-            let before = slot.row.take();
-            let after = self
-                .view
-                .fold(&slot.key, before.clone(), event)
-                .map_err(|error| FailedFold::new(number, self.view.table(), &slot.stored_key, &error))?;
+    fn fold(&mut self, number: usize, event: &Recorded<V::Event>, into: &mut Outcome) -> bool {
+        let mut is_applied = false;
+        for &index in &self.named[number] {
+            let slot = &mut self.slots[index];
+            let place = |slot: &Slot<V>| Place::Row { view: self.number, key: slot.stored_key.clone() };
+            if slot.parked.is_some_and(|from| from <= event.position) {
+                into.stuck.waiting.push(Waiting::of(place(slot), event));
+                continue;
+            }
+            let before = slot.row.clone();
+            let folded = match slot.unreadable.take() {
+                Some(error) => Err(error),
+                None => self.view.fold(&slot.key, slot.row.take(), event),
+            };
+            let after = match folded {
+                Ok(after) => after,
+                Err(error) => {
+                    let reason = why(self.view.table(), &slot.stored_key, &error);
+                    slot.row = before;
+                    slot.parked = Some(event.position);
+                    into.stuck.parked.push(NewlyParked { place: place(slot), event: event.into(), reason });
+                    into.stuck.waiting.push(Waiting::of(place(slot), event));
+                    continue;
+                }
+            };
+            is_applied = true;
             if before != after {
                 slot.changed = Some((number, event.position));
                 for contributor in self.contributors {
                     contribute(contributor, &slot.key, before.as_ref(), after.as_ref(), |key, amounts| {
                         let (position, summary) = (event.position, contributor.summary);
-                        sums.push(Contribution { number, position, summary, key, amounts });
+                        let from = (self.number, index);
+                        into.sums.push(Contribution { from, number, position, summary, key, amounts });
                     });
                 }
             }
             slot.row = after;
         }
-        Ok(!self.named[number].is_empty())
+        is_applied
     }
 
     fn changes(self: Box<Self>) -> Result<Vec<Change>, FailedFold> {
@@ -177,7 +232,9 @@ impl<V: EntityView> EntityFold<V::Event> for Batch<'_, V> {
             let after = slot.row.map(|row| self.view.store(&row));
             let fits = check(table.key, &slot.stored_key)
                 .and_then(|()| after.as_ref().map_or(Ok(()), |after| check(table.data, after)));
-            fits.map_err(|error| FailedFold::new(number, table, &slot.stored_key, &error))?;
+            fits.map_err(|error| {
+                FailedFold::new(number, table, &slot.stored_key, &error).at(self.number, &slot.stored_key)
+            })?;
             if slot.before.is_some() || after.is_some() {
                 changes.push(Change { key: slot.stored_key, before: slot.before, after, position });
             }

@@ -8,6 +8,8 @@ pub(crate) mod summary;
 use contract::LogPosition;
 
 use crate::error::FoldError;
+use crate::parked::Place;
+use crate::parked::key::KeyText;
 use crate::table::Table;
 use crate::value::Value;
 
@@ -23,43 +25,31 @@ pub(crate) struct Change {
     pub(crate) position: LogPosition,
 }
 
-/// The event at which a batch cannot go on; those before it can be folded.
+/// The event at which a batch cannot go on.
 #[derive(Debug)]
 pub(crate) struct FailedFold {
     /// The event's number in the batch.
     pub(crate) number: usize,
+    /// What to park, from that event on, so that the rest can be folded; none when nothing can go on.
+    pub(crate) place: Option<Place>,
     pub(crate) reason: String,
 }
 
 impl FailedFold {
     pub(crate) fn new(number: usize, table: &Table, key: &[Value], error: &FoldError) -> Self {
-        let view = table.name;
-        Self { number, reason: format!("view {view}, key {}: {error}", KeyText(key)) }
+        Self { number, place: None, reason: why(table, key, error) }
+    }
+
+    /// The same, and the row of this view is to be parked.
+    pub(crate) fn at(mut self, view: usize, key: &[Value]) -> Self {
+        self.place = Some(Place::Row { view, key: key.to_vec() });
+        self
     }
 }
 
-/// A key for operators' eyes. Keys are ids and natural keys, never personal.
-pub(crate) struct KeyText<'k>(pub(crate) &'k [Value]);
-
-impl std::fmt::Display for KeyText<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, value) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str("/")?;
-            }
-            match value {
-                Value::Text(text) => f.write_str(text)?,
-                Value::Uuid(id) => write!(f, "{id}")?,
-                Value::BigInt(number) => write!(f, "{number}")?,
-                Value::Integer(number) => write!(f, "{number}")?,
-                Value::Boolean(truth) => write!(f, "{truth}")?,
-                Value::TimestampTz(moment) => write!(f, "{moment}")?,
-                Value::Date(day) => write!(f, "{day}")?,
-                Value::Null | Value::Jsonb(_) => f.write_str("?")?,
-            }
-        }
-        Ok(())
-    }
+/// What went wrong with a row, for operators.
+pub(crate) fn why(table: &Table, key: &[Value], error: &FoldError) -> String {
+    format!("view {}, key {}: {error}", table.name, KeyText(key))
 }
 
 /// Whether the values fit the columns that they are for.

@@ -8,7 +8,7 @@ use event_store::EventStore;
 use tokio::sync::mpsc;
 
 use super::tail::Tail;
-use super::{Head, Item, decode, prefixes};
+use super::{Head, Item, Wanted, decode};
 use crate::error::DecodeFailure;
 use crate::event::Decoder;
 
@@ -33,13 +33,13 @@ pub(crate) struct CatchUp<E> {
     pub(crate) decoder: Arc<dyn Decoder<E>>,
     pub(crate) tail: Tail<E>,
     pub(crate) head: Head,
-    pub(crate) categories: &'static [&'static str],
+    pub(crate) wanted: Wanted,
 }
 
 impl<E: Send + Sync + 'static> CatchUp<E> {
-    /// Reads from behind `at` until the tail is joined, an event does not decode, or nobody takes the steps.
+    /// Reads from behind `at` until the tail is joined, an event needs a newer binary, or nobody takes the steps.
     pub(crate) async fn run(self, mut at: LogPosition, steps: mpsc::Sender<Step<E>>) {
-        let prefixes = prefixes(self.categories);
+        let prefixes = self.wanted.prefixes();
         let prefixes: Vec<&str> = prefixes.iter().map(String::as_str).collect();
         let mut pause = PAUSE_FIRST;
         let mut joined = None;
@@ -58,14 +58,15 @@ impl<E: Send + Sync + 'static> CatchUp<E> {
             pause = PAUSE_FIRST;
             self.head.saw(page.considered);
             for record in page.events {
-                let item = self.decode_until_known(record, &steps).await;
-                let ends = matches!(item, Some(Item::Undecodable(_)) | None);
-                if let Some(item) = item
-                    && steps.send(Step::Item(item)).await.is_err()
-                {
-                    return;
-                }
-                if ends {
+                let item = match self.wanted.without_decoding(&record) {
+                    Some(item) => item,
+                    None => match self.decode_until_known(record, &steps).await {
+                        Some(item) => item,
+                        None => return,
+                    },
+                };
+                let ends = matches!(&item, Item::Undecodable(event) if event.needs_upgrade());
+                if steps.send(Step::Item(item)).await.is_err() || ends {
                     return;
                 }
             }
@@ -82,7 +83,7 @@ impl<E: Send + Sync + 'static> CatchUp<E> {
                     let _ = steps.send(Step::Joined(items)).await;
                     return;
                 }
-                None => joined = self.tail.join(self.categories).await,
+                None => joined = self.tail.join(self.wanted.clone()).await,
             }
             if joined.is_none() {
                 return;
@@ -99,9 +100,10 @@ impl<E: Send + Sync + 'static> CatchUp<E> {
         let mut pause = PAUSE_FIRST;
         loop {
             let item = decode(&*self.decoder, record.clone()).await;
-            let Item::Undecodable(event) = &item else { return Some(item) };
-            let DecodeFailure::Retry(reason) = &event.failure else { return Some(item) };
-            steps.send(Step::Waiting(format!("position {}: {reason}", event.position))).await.ok()?;
+            let Item::Undecodable(undecodable) = &item else { return Some(item) };
+            let DecodeFailure::Retry(reason) = &undecodable.failure else { return Some(item) };
+            let position = undecodable.event.position;
+            steps.send(Step::Waiting(format!("position {position}: {reason}"))).await.ok()?;
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_LAST);
         }

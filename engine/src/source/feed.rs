@@ -9,7 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::catch_up::{CatchUp, Step};
 use super::tail::Tail;
-use super::{Head, Item};
+use super::{Head, Item, Wanted};
 use crate::error::DecodeFailure;
 use crate::event::Decoder;
 
@@ -51,7 +51,7 @@ pub(crate) enum Fed<E> {
 
 pub(crate) struct Feed<E> {
     log: Log<E>,
-    categories: &'static [&'static str],
+    wanted: Wanted,
     /// Everything up to here was given.
     at: LogPosition,
     source: Source<E>,
@@ -59,9 +59,9 @@ pub(crate) struct Feed<E> {
 
 impl<E: Send + Sync + 'static> Feed<E> {
     /// Everything behind `at`.
-    pub(crate) fn behind(at: LogPosition, categories: &'static [&'static str], log: Log<E>) -> Feed<E> {
-        let source = catch_up(&log, categories, at);
-        Feed { log, categories, at, source }
+    pub(crate) fn behind(at: LogPosition, wanted: Wanted, log: Log<E>) -> Feed<E> {
+        let source = catch_up(&log, wanted.clone(), at);
+        Feed { log, wanted, at, source }
     }
 
     /// Whether events come from the live tail.
@@ -87,7 +87,7 @@ impl<E: Send + Sync + 'static> Feed<E> {
                             return fed;
                         }
                     }
-                    // An event that does not decode ended the reads, or the engine is going down: nothing follows.
+                    // An event that needs a newer binary ended the reads, or the engine is going down: nothing follows.
                     None => std::future::pending().await,
                 },
                 Source::Live(items) => match items.recv().await {
@@ -153,23 +153,19 @@ impl<E: Send + Sync + 'static> Feed<E> {
     }
 
     fn fall_back(&mut self) -> Fed<E> {
-        self.source = catch_up(&self.log, self.categories, self.at);
+        self.source = catch_up(&self.log, self.wanted.clone(), self.at);
         Fed::Changed
     }
 }
 
-fn catch_up<E: Send + Sync + 'static>(
-    log: &Log<E>,
-    categories: &'static [&'static str],
-    at: LogPosition,
-) -> Source<E> {
+fn catch_up<E: Send + Sync + 'static>(log: &Log<E>, wanted: Wanted, at: LogPosition) -> Source<E> {
     let (sender, steps) = mpsc::channel(READ_AHEAD);
     let reader = CatchUp {
         store: log.store.clone(),
         decoder: Arc::clone(&log.decoder),
         tail: log.tail.clone(),
         head: log.head.clone(),
-        categories,
+        wanted,
     };
     Source::CatchingUp { steps, _reader: AbortOnDropHandle::new(tokio::spawn(reader.run(at, sender))) }
 }

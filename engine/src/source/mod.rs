@@ -8,11 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use contract::LogPosition;
-use event_store::{RecordedEvent, Revision, StreamId};
+use event_store::{RecordedEvent, StreamId};
 use jiff::Timestamp;
 
 use crate::error::DecodeFailure;
 use crate::event::{Decoder, Recorded};
+use crate::parked::EventRef;
+use crate::parked::decision::{self, Decision};
+use crate::projection::Projection;
 
 /// One step of a projection along the log. Positions only rise.
 pub(crate) enum Item<E> {
@@ -24,15 +27,55 @@ pub(crate) enum Item<E> {
     Considered(LogPosition),
     /// An event of the projection's categories that does not decode.
     Undecodable(Arc<Undecodable>),
+    /// What a person decides about something that the projection has parked.
+    Decision(Arc<Decision>),
 }
 
 pub(crate) struct Undecodable {
-    pub(crate) event_type: String,
-    pub(crate) stream: StreamId,
-    pub(crate) revision: Revision,
-    pub(crate) position: LogPosition,
-    pub(crate) recorded_at: Timestamp,
+    pub(crate) event: EventRef,
     pub(crate) failure: DecodeFailure,
+}
+
+impl Undecodable {
+    /// Whether only a newer binary can go on.
+    pub(crate) fn needs_upgrade(&self) -> bool {
+        matches!(self.failure, DecodeFailure::NeedsUpgrade(_))
+    }
+}
+
+/// What a projection takes from the log.
+#[derive(Clone)]
+pub(crate) struct Wanted {
+    pub(crate) categories: &'static [&'static str],
+    /// The stream of decisions about it.
+    pub(crate) decisions: StreamId,
+}
+
+impl Wanted {
+    pub(crate) fn of<E: Send + Sync + 'static>(projection: &Projection<E>) -> Self {
+        Self { categories: projection.categories, decisions: decision::stream(projection.name) }
+    }
+
+    /// How the names of its streams begin. Others may begin so too.
+    pub(crate) fn prefixes(&self) -> Vec<String> {
+        let mut prefixes = prefixes(self.categories);
+        prefixes.push(self.decisions.as_str().to_owned());
+        prefixes
+    }
+
+    /// The item that a record is if it needs no decoding.
+    pub(crate) fn without_decoding<E>(&self, record: &RecordedEvent) -> Option<Item<E>> {
+        if record.stream == self.decisions {
+            let decision = Decision::read(record);
+            if decision.is_none() {
+                let (position, event_type) = (record.position.0, record.event_type.as_str());
+                tracing::warn!(position, event_type, "no decision that this binary knows: passed over");
+            }
+            return Some(decision.map_or(Item::Passed(record.position), |d| Item::Decision(Arc::new(d))));
+        }
+        let is_wanted = self.categories.contains(&record.stream.category());
+        (!is_wanted).then_some(Item::Passed(record.position))
+    }
 }
 
 impl<E> Item<E> {
@@ -40,7 +83,8 @@ impl<E> Item<E> {
         match self {
             Item::Event(event) => event.position,
             Item::Passed(position) | Item::Considered(position) => *position,
-            Item::Undecodable(event) => event.position,
+            Item::Undecodable(undecodable) => undecodable.event.position,
+            Item::Decision(decision) => decision.position,
         }
     }
 
@@ -48,8 +92,8 @@ impl<E> Item<E> {
     pub(crate) fn pending_since(&self) -> Option<Timestamp> {
         match self {
             Item::Event(event) => Some(event.recorded_at),
-            Item::Undecodable(event) => Some(event.recorded_at),
-            Item::Passed(_) | Item::Considered(_) => None,
+            Item::Undecodable(undecodable) => Some(undecodable.event.recorded_at),
+            Item::Passed(_) | Item::Considered(_) | Item::Decision(_) => None,
         }
     }
 }
@@ -61,6 +105,7 @@ impl<E> Clone for Item<E> {
             Item::Passed(position) => Item::Passed(*position),
             Item::Considered(position) => Item::Considered(*position),
             Item::Undecodable(event) => Item::Undecodable(Arc::clone(event)),
+            Item::Decision(decision) => Item::Decision(Arc::clone(decision)),
         }
     }
 }
@@ -70,14 +115,7 @@ pub(crate) async fn decode<E>(decoder: &dyn Decoder<E>, record: RecordedEvent) -
     match decoder.decode(&record).await {
         Ok(Some(event)) => Item::Event(Arc::new(Recorded::new(event, record))),
         Ok(None) => Item::Passed(record.position),
-        Err(failure) => Item::Undecodable(Arc::new(Undecodable {
-            event_type: record.event_type,
-            stream: record.stream,
-            revision: record.revision,
-            position: record.position,
-            recorded_at: record.recorded_at,
-            failure,
-        })),
+        Err(failure) => Item::Undecodable(Arc::new(Undecodable { event: EventRef::from(&record), failure })),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use event_store::{RecordedEvent, Subscription, SubscriptionMessage};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Head, Item, decode};
+use super::{Head, Item, Wanted, decode};
 use crate::event::Decoder;
 
 /// The most items that wait for one projection.
@@ -16,7 +16,7 @@ const QUEUE_ITEMS: usize = 1024;
 pub(crate) const SUBSCRIPTION_MESSAGES: usize = 1024;
 
 struct Join<E> {
-    categories: &'static [&'static str],
+    wanted: Wanted,
     queue: mpsc::Sender<Item<E>>,
     joined: oneshot::Sender<()>,
 }
@@ -46,10 +46,10 @@ impl<E: Send + Sync + 'static> Tail<E> {
 
     /// Joins: everything that the tail receives from now on goes into the queue, until it is full. What was in the
     /// log before this returns is for the caller to read. `None` when the tail has ended.
-    pub(crate) async fn join(&self, categories: &'static [&'static str]) -> Option<mpsc::Receiver<Item<E>>> {
+    pub(crate) async fn join(&self, wanted: Wanted) -> Option<mpsc::Receiver<Item<E>>> {
         let (queue, items) = mpsc::channel(QUEUE_ITEMS);
         let (joined, done) = oneshot::channel();
-        self.joins.send(Join { categories, queue, joined }).await.ok()?;
+        self.joins.send(Join { wanted, queue, joined }).await.ok()?;
         done.await.ok()?;
         Some(items)
     }
@@ -63,7 +63,7 @@ struct Task<E> {
 }
 
 struct Follower<E> {
-    categories: &'static [&'static str],
+    wanted: Wanted,
     queue: mpsc::Sender<Item<E>>,
 }
 
@@ -72,8 +72,8 @@ impl<E: Send + Sync + 'static> Task<E> {
         loop {
             tokio::select! {
                 request = requests.recv() => {
-                    let Some(Join { categories, queue, joined }) = request else { return };
-                    self.followers.push(Follower { categories, queue });
+                    let Some(Join { wanted, queue, joined }) = request else { return };
+                    self.followers.push(Follower { wanted, queue });
                     // Who asked may have gone meanwhile; its queue is closed then and leaves with the next item.
                     let _ = joined.send(());
                 }
@@ -93,12 +93,14 @@ impl<E: Send + Sync + 'static> Task<E> {
     async fn hand_out(&mut self, record: RecordedEvent) {
         let position = record.position;
         self.head.saw(position);
-        let category = record.stream.category().to_owned();
-        let wanted = self.followers.iter().any(|follower| follower.categories.contains(&category.as_str()));
-        let item = if wanted { decode(&*self.decoder, record).await } else { Item::Passed(position) };
+        let asides: Vec<Option<Item<E>>> =
+            self.followers.iter().map(|follower| follower.wanted.without_decoding(&record)).collect();
+        let is_wanted = asides.iter().any(Option::is_none);
+        let item = if is_wanted { decode(&*self.decoder, record).await } else { Item::Passed(position) };
+        let mut asides = asides.into_iter();
         self.followers.retain(|follower| {
-            let folds = follower.categories.contains(&category.as_str());
-            offer(&follower.queue, if folds { item.clone() } else { Item::Passed(position) })
+            let aside = asides.next().flatten();
+            offer(&follower.queue, aside.unwrap_or_else(|| item.clone()))
         });
     }
 }

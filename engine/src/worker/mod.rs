@@ -1,9 +1,12 @@
 //! Who folds a version of a projection: one worker stands by until it holds the lock, takes the version over, folds for
 //! a term, and begins again when the term ends. After any error it forgets all it knows and reads the checkpoint.
 
+mod batch;
 mod batch_size;
 mod dispatching;
 mod outcome;
+pub(crate) mod refusal;
+mod retry;
 mod switch;
 mod term;
 
@@ -21,7 +24,9 @@ use tokio_util::sync::CancellationToken;
 use crate::error::EngineError;
 use crate::metrics;
 use crate::projection::Projection;
+use crate::source::Wanted;
 use crate::source::feed::{Feed, Log};
+use crate::table::Table;
 use crate::worker::term::Term;
 use crate::write::checkpoint;
 use crate::write::session::Session;
@@ -146,7 +151,7 @@ impl<E: Send + Sync + 'static> Worker<E> {
             head = head.0,
             "folding"
         );
-        let feed = Feed::behind(taken.position, projection.categories, self.log.clone());
+        let feed = Feed::behind(taken.position, Wanted::of(projection), self.log.clone());
         Term::new(self, session, taken, head, feed).run().await
     }
 
@@ -171,6 +176,11 @@ impl<E: Send + Sync + 'static> Worker<E> {
                 () = self.shutdown.cancelled() => {}
             }
         }
+    }
+
+    /// The tables of its views, in their order.
+    fn view_tables(&self) -> Vec<&'static Table> {
+        self.tables.iter().map(|sql| sql.table).collect()
     }
 
     /// Whether readers use the version.

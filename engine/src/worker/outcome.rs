@@ -12,9 +12,10 @@ use tracing::Span;
 
 use super::TermEnd;
 use super::term::{HEARTBEAT, Term};
-use crate::error::{DecodeFailure, EngineError};
+use crate::error::EngineError;
 use crate::event::Recorded;
 use crate::metrics;
+use crate::parked::EventRef;
 use crate::source::Undecodable;
 
 pub(crate) enum Outcome {
@@ -37,7 +38,7 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    pub(crate) fn failed<E>(event: &Recorded<E>, reason: String) -> Self {
+    pub(crate) fn failed(event: &EventRef, reason: &str) -> Self {
         Self {
             state: State::Failed,
             position: event.position,
@@ -47,21 +48,9 @@ impl Stop {
         }
     }
 
-    pub(crate) fn undecodable(event: &Undecodable) -> Self {
-        let state = match event.failure {
-            DecodeFailure::NeedsUpgrade(_) => State::NeedsUpgrade,
-            DecodeFailure::Malformed(_) | DecodeFailure::Retry(_) => State::Failed,
-        };
-        Self {
-            state,
-            position: event.position,
-            recorded_at: event.recorded_at,
-            reason: format!(
-                "{} in {} ({}): {}",
-                event.event_type, event.stream, event.revision, event.failure
-            ),
-            event_type: event.event_type.clone(),
-        }
+    pub(crate) fn needs_upgrade(undecodable: &Undecodable) -> Self {
+        let stop = Self::failed(&undecodable.event, &undecodable.failure.to_string());
+        Self { state: State::NeedsUpgrade, ..stop }
     }
 }
 

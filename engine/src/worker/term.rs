@@ -8,23 +8,19 @@ use contract::LogPosition;
 use contract::status::{Stage, State};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
-use tracing::Instrument as _;
 
 use super::batch_size::{BATCH_EVENTS_MAX, BatchSize};
 use super::dispatching::Dispatching;
-use super::outcome::{Outcome, Stop, batch_span};
+use super::outcome::Outcome;
 use super::{TermEnd, Worker};
 use crate::checksum::Checksums;
 use crate::error::EngineError;
-use crate::event::Recorded;
-use crate::fold::Change;
-use crate::fold::batch::{Folded, fold_batch};
 use crate::metrics;
+use crate::parked::{Parked, Place};
 use crate::source::Item;
 use crate::source::feed::{Fed, Feed};
-use crate::write::checkpoint::{Checkpoint, Fence, is_of_the_data};
-use crate::write::commit::{BatchWrite, Holder, Status, WriteError, commit, write_status};
-use crate::write::rows::Rows;
+use crate::write::checkpoint::{Checkpoint, Fence};
+use crate::write::commit::{Holder, Status, WriteError, write_status};
 use crate::write::session::Session;
 
 /// The row says at least this often that somebody is at it.
@@ -46,22 +42,25 @@ const BUFFER_ITEMS: usize = BATCH_EVENTS_MAX;
 pub(crate) struct Term<'w, E> {
     pub(super) worker: &'w Worker<E>,
     pub(super) session: Session,
-    fence: Fence,
+    pub(super) fence: Fence,
     pub(super) position: LogPosition,
-    checksums: Vec<Checksums>,
+    pub(super) checksums: Vec<Checksums>,
     pub(super) stage: Stage,
-    feed: Feed<E>,
-    buffer: VecDeque<Item<E>>,
-    size: BatchSize,
+    pub(super) parked: Arc<Parked>,
+    /// What was put aside while the version was built.
+    pub(super) held: Vec<Place>,
+    pub(super) feed: Feed<E>,
+    pub(super) buffer: VecDeque<Item<E>>,
+    pub(super) size: BatchSize,
     /// Why the feed gives nothing for now.
     waiting: Option<String>,
     /// Recorded time of the last event folded.
-    folded_to: Option<Timestamp>,
+    pub(super) folded_to: Option<Timestamp>,
     written_at: Instant,
     /// The row does not say what it should.
     stale: bool,
     /// Of a saga's projection, until the term ends.
-    dispatching: Option<Dispatching>,
+    pub(super) dispatching: Option<Dispatching>,
 }
 
 impl<'w, E: Send + Sync + 'static> Term<'w, E> {
@@ -85,6 +84,8 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
             position: taken.position,
             checksums: taken.checksums,
             stage: taken.stage,
+            parked: Arc::new(taken.parked),
+            held: taken.held,
             feed,
             buffer: VecDeque::new(),
             size: BatchSize::new(),
@@ -103,6 +104,11 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
     }
 
     async fn work(&mut self) -> Result<TermEnd, EngineError> {
+        match self.fold_held().await? {
+            Outcome::Written | Outcome::Halved => {}
+            Outcome::Superseded => return Ok(TermEnd::Superseded),
+            Outcome::Stop(stop) => return self.halt(stop).await,
+        }
         loop {
             while self.buffer.len() < BUFFER_ITEMS
                 && let Some(fed) = self.feed.try_next()
@@ -162,14 +168,14 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
     /// When what is buffered is to be carried out.
     fn due(&self) -> Option<Instant> {
         let kind = |item: &Item<E>| match item {
-            Item::Event(_) | Item::Undecodable(_) => Duration::ZERO,
+            Item::Event(_) | Item::Undecodable(_) | Item::Decision(_) => Duration::ZERO,
             Item::Passed(_) => MOVE_PASSED,
             Item::Considered(_) => MOVE_IDLE,
         };
         self.buffer.iter().map(kind).min().map(|pause| self.written_at + pause)
     }
 
-    fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         if self.feed.is_live() { State::Live } else { State::CatchingUp }
     }
 
@@ -191,6 +197,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
             pending_since: pending().find_map(Item::pending_since).or(unknown),
             reason: self.waiting.clone(),
             failed_position: None,
+            parked: self.parked.len(),
         }
     }
 
@@ -207,15 +214,15 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
         }
     }
 
-    fn note_written(&mut self, status: &Status) {
+    pub(super) fn note_written(&mut self, status: &Status) {
         self.written_at = Instant::now();
         self.stale = false;
         if self.worker.is_active() {
-            metrics::record_status(self.worker.projection.name, status);
+            metrics::record_status(self.worker.projection.name, status, self.parked.oldest());
         }
     }
 
-    fn holder(&self) -> Holder {
+    pub(super) fn holder(&self) -> Holder {
         let (projection, version) = (self.worker.projection.name, self.worker.version);
         Holder { projection, version, fence: self.fence }
     }
@@ -239,138 +246,5 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
         if let Some(dispatching) = self.dispatching.take() {
             dispatching.end().await;
         }
-    }
-
-    /// Carries out the next batch of what is buffered.
-    async fn carry_out(&mut self) -> Result<Outcome, EngineError> {
-        let mut events = Vec::new();
-        let mut taken = 0;
-        let mut end = self.position;
-        for item in &self.buffer {
-            match item {
-                Item::Undecodable(_) => break,
-                Item::Event(_) if events.len() == self.size.get() => break,
-                Item::Event(event) => events.push(Arc::clone(event)),
-                Item::Passed(_) | Item::Considered(_) => {}
-            }
-            taken += 1;
-            end = item.position();
-        }
-        if taken == 0
-            && let Some(Item::Undecodable(event)) = self.buffer.front()
-        {
-            return Ok(Outcome::Stop(Stop::undecodable(event)));
-        }
-        if events.is_empty() {
-            return self.write(&[], end, taken, None).await;
-        }
-        let span = batch_span(self.worker.projection.name, &events, self.feed.is_live());
-        self.fold(&events, end, taken).instrument(span).await
-    }
-
-    /// Folds and writes. When an event fails, those before it are written and the term stops at it.
-    async fn fold(
-        &mut self,
-        events: &[Arc<Recorded<E>>],
-        end: LogPosition,
-        taken: usize,
-    ) -> Result<Outcome, EngineError> {
-        let begun = Instant::now();
-        let rows = Rows { client: &self.session.client, tables: &self.worker.tables };
-        let folded = match fold_batch(&self.worker.projection, events, &rows).await {
-            Ok(Ok(folded)) => folded,
-            Ok(Err(failed)) => return self.fold_until(events, failed.number, failed.reason).await,
-            Err(error) if is_of_the_data(&error) => return Ok(self.refused(events, &error)),
-            Err(error) => return Err(error.into()),
-        };
-        let outcome = self.write(events, end, taken, Some(folded)).await?;
-        if matches!(outcome, Outcome::Written) {
-            let took = begun.elapsed();
-            self.size.written(events.len(), took);
-            if self.worker.is_active() {
-                metrics::record_batch(self.worker.projection.name, took);
-            }
-        }
-        Ok(outcome)
-    }
-
-    /// Carries out what stands before the event that cannot be folded, then stops at it.
-    async fn fold_until(
-        &mut self,
-        events: &[Arc<Recorded<E>>],
-        number: usize,
-        reason: String,
-    ) -> Result<Outcome, EngineError> {
-        let stop = Stop::failed(&events[number], reason);
-        let before = &events[..number];
-        let Some(last) = before.last() else { return Ok(Outcome::Stop(stop)) };
-        let taken = self.buffer.iter().take_while(|item| item.position() <= last.position).count();
-        // Boxed because an earlier event may be found failing in its turn; each time the batch is shorter.
-        match Box::pin(self.fold(before, last.position, taken)).await? {
-            Outcome::Written => Ok(Outcome::Stop(stop)),
-            earlier => Ok(earlier),
-        }
-    }
-
-    /// Postgres refuses a value of the batch: it goes again by halves, down to the event that is the reason.
-    fn refused(&mut self, events: &[Arc<Recorded<E>>], error: &tokio_postgres::Error) -> Outcome {
-        if let [event] = events {
-            let reason = error.as_db_error().map_or_else(|| error.to_string(), |e| e.message().to_owned());
-            return Outcome::Stop(Stop::failed(event, format!("Postgres refuses the rows: {reason}")));
-        }
-        self.size.refused(events.len());
-        Outcome::Halved
-    }
-
-    /// Writes a batch that took so many items of the buffer, and forgets them.
-    async fn write(
-        &mut self,
-        events: &[Arc<Recorded<E>>],
-        end: LogPosition,
-        taken: usize,
-        folded: Option<Folded>,
-    ) -> Result<Outcome, EngineError> {
-        let (mut changes, applied) =
-            folded.map_or_else(Default::default, |folded| (folded.changes, folded.applied));
-        let checksums = self.checksums_after(&changes);
-        let mut status = self.status(self.state(), taken);
-        status.position = end;
-        if !self.feed.is_live() && status.pending_since == self.folded_to {
-            status.pending_since = events.last().map(|event| event.recorded_at).or(self.folded_to);
-        }
-        let batch = BatchWrite { tables: &self.worker.tables, changes: &changes, checksums: &checksums };
-        let holder = self.holder();
-        match commit(&mut self.session.client, &holder, &status, &batch).await {
-            Ok(written) => (self.fence, self.stage) = (written.fence, written.stage),
-            Err(WriteError::Superseded) => return Ok(Outcome::Superseded),
-            Err(WriteError::Postgres(error)) if is_of_the_data(&error) => {
-                return Ok(self.refused(events, &error));
-            }
-            Err(WriteError::Postgres(error)) => return Err(error.into()),
-        }
-        self.checksums = checksums;
-        self.position = end;
-        self.buffer.drain(..taken);
-        self.folded_to = events.last().map(|event| event.recorded_at).or(self.folded_to);
-        self.note_written(&status);
-        if self.worker.is_active() {
-            metrics::record_events(self.worker.projection.name, events, &applied, self.feed.is_live());
-        }
-        self.worker.note_reached(end);
-        if let Some(dispatching) = &mut self.dispatching {
-            dispatching.written(changes.pop().unwrap_or_default());
-            dispatching.reached(end);
-        }
-        Ok(Outcome::Written)
-    }
-
-    fn checksums_after(&self, changes: &[Vec<Change>]) -> Vec<Checksums> {
-        let mut checksums = self.checksums.clone();
-        for ((sql, changes), checksums) in self.worker.tables.iter().zip(changes).zip(&mut checksums) {
-            for change in changes {
-                checksums.replace(sql.table, &change.key, change.before.as_deref(), change.after.as_deref());
-            }
-        }
-        checksums
     }
 }

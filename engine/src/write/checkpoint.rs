@@ -5,9 +5,12 @@ use contract::{LogIdentity, LogPosition};
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::Error;
 
+use super::parked;
 use crate::checksum::Checksums;
 use crate::error::EngineError;
+use crate::parked::{Parked, Place};
 use crate::projection::Projection;
+use crate::table::Table;
 
 /// The fence of a term: the number that the worker's last transaction left in the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +23,9 @@ pub(crate) struct Checkpoint {
     pub(crate) stage: Stage,
     /// In the order of the projection's tables.
     pub(crate) checksums: Vec<Checksums>,
+    pub(crate) parked: Parked,
+    /// What was put aside while the version was built.
+    pub(crate) held: Vec<Place>,
 }
 
 /// What stands in the row of a version that is to be folded.
@@ -100,8 +106,12 @@ pub(crate) async fn take_over<E: Send + Sync + 'static>(
         }
     }
     let position = LogPosition(taken.try_get::<_, i64>(1)?.cast_unsigned());
-    let stage = stage(taken.try_get(2)?);
-    Ok(Some(Checkpoint { fence: Fence(taken.try_get(0)?), position, stage, checksums }))
+    let (fence, stage) = (Fence(taken.try_get(0)?), stage(taken.try_get(2)?));
+    let tables: Vec<&Table> = projection.tables().collect();
+    // Only the one that holds the lock changes these.
+    let (parked, rows) = parked::load(client, (name, version), &tables).await?;
+    let held = rows.into_iter().filter(|row| row.is_held).map(|row| row.place).collect();
+    Ok(Some(Checkpoint { fence, position, stage, checksums, parked, held }))
 }
 
 /// Whether the error is of the data sent (SQLSTATE classes 22 and 23), so that sending it again cannot help.

@@ -8,10 +8,12 @@ use postgres_types::ToSql;
 use tokio_postgres::Error;
 
 use super::checkpoint::{Fence, stage};
+use super::parked::{self, Retried};
 use super::rows;
 use super::sql::TableSql;
 use crate::checksum::Checksums;
 use crate::fold::Change;
+use crate::parked::Stuck;
 use crate::table::Table;
 
 /// What a worker says of its projection, in the row that readers read.
@@ -24,6 +26,8 @@ pub(crate) struct Status {
     pub(crate) pending_since: Option<Timestamp>,
     pub(crate) reason: Option<String>,
     pub(crate) failed_position: Option<LogPosition>,
+    /// How many rows and streams are parked.
+    pub(crate) parked: usize,
 }
 
 /// Why nothing was written.
@@ -53,7 +57,7 @@ pub(crate) struct Holder {
 
 const STATUS: &str = "
     UPDATE projection_version SET fence = fence + 1, state = $4, position = $5, head_position = $6, lag_events = $7,
-        pending_since = $8, reason = $9, failed_position = $10, heartbeat_at = now()
+        pending_since = $8, reason = $9, failed_position = $10, parked = $11, heartbeat_at = now()
     WHERE name = $1 AND version = $2 AND fence = $3 RETURNING stage";
 
 const CHECKSUM: &str = "
@@ -80,6 +84,7 @@ macro_rules! update_status {
                     &status.pending_since,
                     &status.reason,
                     &status.failed_position.map(|position| position.0.cast_signed()),
+                    &i32::try_from(status.parked).unwrap_or(i32::MAX),
                 ],
             )
             .await?;
@@ -109,6 +114,8 @@ pub(crate) struct BatchWrite<'b> {
     pub(crate) changes: &'b [Vec<Change>],
     /// In the order of the tables, after the changes.
     pub(crate) checksums: &'b [Checksums],
+    pub(crate) stuck: [&'b Stuck; 2],
+    pub(crate) retried: Option<&'b Retried>,
 }
 
 /// Writes a batch and gives the next fence. The fence goes first: a worker whose term has ended touches no row, and
@@ -128,6 +135,15 @@ pub(crate) async fn commit(
         rows::write(&transaction, sql, changes).await?;
         write_checksums(&transaction, (holder.projection, holder.version), sql.table, checksums).await?;
     }
+    let of = (holder.projection, holder.version);
+    if let Some(retried) = batch.retried {
+        parked::settle(&transaction, of, &tables_of(batch), retried).await?;
+    }
+    for stuck in batch.stuck {
+        if !stuck.is_empty() {
+            parked::park(&transaction, of, &tables_of(batch), stuck, false).await?;
+        }
+    }
     let moved = Moved {
         projection: holder.projection.to_owned(),
         version: holder.version,
@@ -137,6 +153,10 @@ pub(crate) async fn commit(
     transaction.execute(&statement, &[&CHANNEL, &moved.to_string()]).await?;
     transaction.commit().await?;
     Ok(written)
+}
+
+fn tables_of(batch: &BatchWrite<'_>) -> Vec<&'static Table> {
+    batch.tables.iter().map(|sql| sql.table).collect()
 }
 
 /// Writes count and checksums of one view.

@@ -3,6 +3,7 @@
 pub(crate) mod checkpoint;
 pub(crate) mod commit;
 pub(crate) mod migrate;
+pub(crate) mod parked;
 pub(crate) mod reset;
 pub(crate) mod rows;
 pub(crate) mod session;

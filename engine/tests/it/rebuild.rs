@@ -182,23 +182,24 @@ async fn a_difference_that_is_declared_is_taken_into_use_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_newer_fold_takes_over_from_one_that_has_failed_or_is_not_in_the_binary_any_more() {
+async fn a_newer_fold_takes_over_from_one_that_has_parked_or_is_not_in_the_binary_any_more() {
     let (log, database) = (Log::start().await, Database::new().await);
     append_history(&log, 4).await;
     // Nobody opened it: the fold of this binary fails here.
-    let bad = log.append(&[booked(99, 1)]).await;
+    log.append(&[booked(99, 1)]).await;
     let end = log.append(&[opened(100)]).await;
     let old = Running::start(&log, &database);
-    database.until("bank", |row| row.state == "FAILED").await;
+    database.until_reached("bank", end).await;
+    assert_eq!(engine::parked::list(&database.pool, Some("bank")).await.unwrap().len(), 1);
     old.stop().await;
     let only_tallies = Projection::new("bank", 2, &[ACCOUNT])
         .entity(Entity::new(Tallies).sums_into(Totals))
         .may_differ(MayDiffer::Anything);
     let newer = vec![only_tallies, audit()];
     let engine = Running::with(&log, &database, newer, Arc::new(BankDecoder::default()));
-    let versions = database.until_active("bank", 2).await;
-    assert!(versions[0].position < bad, "{versions:#?}");
+    database.until_active("bank", 2).await;
     database.until_reached("bank", end).await;
+    assert_eq!(engine::parked::list(&database.pool, Some("bank")).await.unwrap(), []);
     engine.stop().await;
 }
 
@@ -258,9 +259,10 @@ async fn a_build_that_cannot_go_on_says_where_and_why() {
     append_history(&log, 4).await;
     let mut engine = Running::start(&log, &database);
     engine.ready().await;
-    // Nobody opened it.
-    let bad = log.append(&[booked(0xff, 1)]).await;
-    database.until("bank", |row| row.state == "FAILED").await;
+    let newer = serde_json::to_vec(&opened(0xff)).unwrap();
+    let stream = event_store::StreamId::new(ACCOUNT, &account(0xff));
+    let bad = log.append_to(&stream, vec![raw("Opened", 2, &newer)]).await;
+    database.until("bank", |row| row.state == "NEEDS_UPGRADE").await;
     // As if an older fold had gone past it.
     engine.stop().await;
     database
@@ -268,10 +270,10 @@ async fn a_build_that_cannot_go_on_says_where_and_why() {
         .await;
     let engine = Running::start(&log, &database);
     rebuild(&database.pool, "bank").await.unwrap();
-    let failed = |all: &[engine::versions::Version]| all.len() == 2 && all[1].state == State::Failed;
+    let failed = |all: &[engine::versions::Version]| all.len() == 2 && all[1].state == State::NeedsUpgrade;
     let versions = database.until_versions("bank", failed).await;
     let reason = versions[1].reason.clone().unwrap();
-    assert!(reason.contains("Booked in account-") && reason.contains("there is no such account"), "{reason}");
+    assert!(reason.contains("Opened in account-") && reason.contains("needs a newer binary"), "{reason}");
     assert_eq!(versions[1].stage, Stage::Building);
     assert!(versions[0].is_active);
     drop_version(&database.pool, &bank(), 2).await.unwrap();
