@@ -8,12 +8,12 @@ use crate::bench::flags::Benchmark;
 use crate::config::Setting;
 use crate::import::flags::ImportSource;
 
+mod log;
 mod parked;
 mod projection;
 
-pub use parked::{
-    DecideFlags, ParkedCommand, ParkedListFlags, ParkedRetryFlags, ParkedShowFlags, ParkedSkipFlags,
-};
+pub use log::{LogFlags, LogReportFlags};
+pub use parked::{ParkedCommand, ParkedListFlags, ParkedRetryFlags, ParkedShowFlags, ParkedSkipFlags};
 pub use projection::{ProjectionFlags, RebuildFlags, VerifyFlags, VersionFlags, VersionsFlags};
 
 /// An event-sourced shop backend: REST commands in, GraphQL queries out, an event log in between.
@@ -253,9 +253,9 @@ pub struct ReportFlags {
 pub enum LogCommand {
     /// Read every event with this binary, and name those that it cannot read
     ///
-    /// For use before a new binary takes over: an event that it cannot read stops the projections of its category. The
-    /// system may run meanwhile. Ends with code 1 when there are such events.
-    Check(LogFlags),
+    /// For use before a new binary takes over: an event of a version that it does not know stops the projections of its
+    /// category, one that it cannot read otherwise parks its stream. The system may run meanwhile. Ends with code 1 when there are such events.
+    Check(LogReportFlags),
 }
 
 /// What to do with a node.
@@ -272,7 +272,7 @@ pub enum NodeCommand {
     /// original. A copy that was interrupted is never taken for one: until it is whole its folder has another name.
     Backup(BackupFlags),
     /// Show what a running node has written, what it takes on disk, and how its groups of consumers stand
-    Stats(StatsFlags),
+    Stats(LogReportFlags),
 }
 
 /// For `node verify`.
@@ -298,41 +298,6 @@ pub struct BackupFlags {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// For `node stats`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct StatsFlags {
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Address of the event log's node [env: HEADWATER_NODE_LISTEN] [default: 127.0.0.1:2113]
-    #[arg(long, value_name = "ADDRESS")]
-    pub node_listen: Option<String>,
-    /// An EventStoreDB or KurrentDB to ask instead, such as esdb://host:2113?tls=false [env: HEADWATER_EVENTSTORE]
-    #[arg(long, value_name = "URL")]
-    pub eventstore: Option<String>,
-    /// Where the data is, and how to log.
-    #[command(flatten)]
-    pub storage: StorageFlags,
-}
-
-/// For `log check`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct LogFlags {
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Address of the event log's node, while it runs [env: HEADWATER_NODE_LISTEN] [default: 127.0.0.1:2113]
-    #[arg(long, value_name = "ADDRESS")]
-    pub node_listen: Option<String>,
-    /// An EventStoreDB or KurrentDB to look into instead of the node of our own, such as esdb://host:2113?tls=false
-    /// [env: HEADWATER_EVENTSTORE]
-    #[arg(long, value_name = "URL")]
-    pub eventstore: Option<String>,
-    /// Where the data is, and how to log.
-    #[command(flatten)]
-    pub storage: StorageFlags,
 }
 
 /// For `config`.
@@ -364,22 +329,6 @@ impl From<StorageFlags> for Given {
             (Setting::LogFilter, flags.log_filter),
         ];
         Self { file: flags.config, settings: present(settings) }
-    }
-}
-
-impl From<LogFlags> for Given {
-    fn from(flags: LogFlags) -> Self {
-        let mut given = Self::from(flags.storage);
-        let settings = [(Setting::NodeListen, flags.node_listen), (Setting::EventStore, flags.eventstore)];
-        given.settings.extend(present(settings));
-        given
-    }
-}
-
-impl From<StatsFlags> for Given {
-    fn from(flags: StatsFlags) -> Self {
-        let StatsFlags { json, node_listen, eventstore, storage } = flags;
-        LogFlags { json, node_listen, eventstore, storage }.into()
     }
 }
 

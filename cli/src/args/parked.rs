@@ -2,8 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Given, StorageFlags, present};
-use crate::config::Setting;
+use super::{LogReportFlags, StorageFlags};
 
 /// What to do about what is parked.
 #[derive(Debug, Subcommand)]
@@ -68,7 +67,7 @@ pub struct ParkedRetryFlags {
     pub all: bool,
     /// Which log, and where the data is.
     #[command(flatten)]
-    pub decide: DecideFlags,
+    pub report: LogReportFlags,
 }
 
 /// For `parked skip`.
@@ -82,32 +81,5 @@ pub struct ParkedSkipFlags {
     pub place: String,
     /// Which log, and where the data is.
     #[command(flatten)]
-    pub decide: DecideFlags,
-}
-
-/// Which log a decision goes to, and where the data is.
-#[derive(Debug, Clone, Default, Args)]
-pub struct DecideFlags {
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Address of the event log's node, while it runs [env: HEADWATER_NODE_LISTEN] [default: 127.0.0.1:2113]
-    #[arg(long, value_name = "ADDRESS")]
-    pub node_listen: Option<String>,
-    /// An EventStoreDB or KurrentDB to use instead of the node of our own, such as esdb://host:2113?tls=false
-    /// [env: HEADWATER_EVENTSTORE]
-    #[arg(long, value_name = "URL")]
-    pub eventstore: Option<String>,
-    /// Where the data is, and how to log.
-    #[command(flatten)]
-    pub storage: StorageFlags,
-}
-
-impl From<DecideFlags> for Given {
-    fn from(flags: DecideFlags) -> Self {
-        let mut given = Self::from(flags.storage);
-        let settings = [(Setting::NodeListen, flags.node_listen), (Setting::EventStore, flags.eventstore)];
-        given.settings.extend(present(settings));
-        given
-    }
+    pub report: LogReportFlags,
 }

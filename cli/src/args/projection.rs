@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Given, ShopFlags, StorageFlags, present};
+use super::{Given, LogFlags, ShopFlags, StorageFlags, present};
 use crate::config::Setting;
 
 /// For `rebuild`.
@@ -40,16 +40,9 @@ pub struct VerifyFlags {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Address of the event log's node, while it runs [env: HEADWATER_NODE_LISTEN] [default: 127.0.0.1:2113]
-    #[arg(long, value_name = "ADDRESS")]
-    pub node_listen: Option<String>,
-    /// An EventStoreDB or KurrentDB to read instead of the node of our own, such as esdb://host:2113?tls=false
-    /// [env: HEADWATER_EVENTSTORE]
-    #[arg(long, value_name = "URL")]
-    pub eventstore: Option<String>,
-    /// Where the data is, and how to log.
+    /// Which log, and where the data is.
     #[command(flatten)]
-    pub storage: StorageFlags,
+    pub log: LogFlags,
 }
 
 /// For `versions`.
@@ -93,13 +86,8 @@ pub struct VersionFlags {
 
 impl From<VerifyFlags> for Given {
     fn from(flags: VerifyFlags) -> Self {
-        let mut given = Self::from(flags.storage);
-        let settings = [
-            (Setting::NodeListen, flags.node_listen),
-            (Setting::EventStore, flags.eventstore),
-            (Setting::ShopTimezone, flags.shop.shop_timezone),
-        ];
-        given.settings.extend(present(settings));
+        let mut given = Self::from(flags.log);
+        given.settings.extend(present([(Setting::ShopTimezone, flags.shop.shop_timezone)]));
         given
     }
 }

@@ -69,7 +69,7 @@ struct OfType {
     is_known: bool,
 }
 
-/// An event that stops the projections of its category.
+/// An event that stops the projections of its category, or parks its stream.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Unreadable {

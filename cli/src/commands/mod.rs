@@ -43,10 +43,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             block_on(serve::run(role, &resolved(flags)?))
         }
         Command::Lag(flags) => block_on(lag::run(&resolved(flags.storage)?, flags.json)),
-        Command::Log(LogCommand::Check(flags)) => {
-            let json = flags.json;
-            block_on(log_check::run(&resolved(flags)?, json))
-        }
+        Command::Log(LogCommand::Check(flags)) => block_on(log_check::run(&resolved(flags.log)?, flags.json)),
         Command::Rebuild(flags) => block_on(rebuild::run(&resolved(flags.storage.clone())?, &flags)),
         Command::Versions(flags) => block_on(versions::run(&resolved(flags.storage.clone())?, &flags)),
         Command::Verify(flags) => block_on(verify::run(&resolved(flags.clone())?, &flags)),
@@ -62,16 +59,15 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             block_on(parked::show(&resolved(flags.storage.clone())?, &flags))
         }
         Command::Parked(ParkedCommand::Retry(flags)) => {
-            block_on(parked::retry(&resolved(flags.decide.clone())?, &flags))
+            block_on(parked::retry(&resolved(flags.report.log.clone())?, &flags))
         }
         Command::Parked(ParkedCommand::Skip(flags)) => {
-            block_on(parked::skip(&resolved(flags.decide.clone())?, &flags))
+            block_on(parked::skip(&resolved(flags.report.log.clone())?, &flags))
         }
         Command::Node(NodeCommand::Verify(flags)) => node_verify::run(&flags),
         Command::Node(NodeCommand::Backup(flags)) => node_backup::run(&flags),
         Command::Node(NodeCommand::Stats(flags)) => {
-            let json = flags.json;
-            block_on(node_stats::run(&resolved(flags)?, json))
+            block_on(node_stats::run(&resolved(flags.log)?, flags.json))
         }
         Command::Sagas(flags) => block_on(sagas::run(&resolved(flags.storage)?, flags.json)),
         Command::Import(ImportSource::Retail(flags)) => block_on(import::run(flags)),

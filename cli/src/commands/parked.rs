@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
+use engine::Projection;
 use engine::parked::{self, Decided, ParkedPlace, WaitingEvent};
 use serde::Serialize;
 
-use super::projection::pool;
-use crate::args::{DecideFlags, ParkedListFlags, ParkedRetryFlags, ParkedShowFlags, ParkedSkipFlags};
+use super::projection::{database_and_log, pool};
+use crate::args::{ParkedListFlags, ParkedRetryFlags, ParkedShowFlags, ParkedSkipFlags};
 use crate::config::Config;
 use crate::database::Database;
-use crate::event_log::EventLog;
 use crate::failure::Failure;
 use crate::print;
+use crate::roles::projections::views;
 use crate::table::table;
 
 /// How long a worker may take to carry a decision out before the command says that it has not.
@@ -23,6 +24,7 @@ const WAITING_SHOWN: u32 = 100;
 
 /// Prints a row for each.
 pub async fn list(config: &Config, flags: &ParkedListFlags) -> Result<(), Failure> {
+    flags.name.as_deref().map_or(Ok(()), |name| known(config, name))?;
     let database = Database::open(config).await?;
     let found = async { all(&pool(database.url())?, flags.name.as_deref()).await }.await;
     database.close().await?;
@@ -35,6 +37,7 @@ pub async fn list(config: &Config, flags: &ParkedListFlags) -> Result<(), Failur
 
 /// Prints one with what waits there.
 pub async fn show(config: &Config, flags: &ParkedShowFlags) -> Result<(), Failure> {
+    known(config, &flags.name)?;
     let database = Database::open(config).await?;
     let found = async {
         let pool = pool(database.url())?;
@@ -58,30 +61,24 @@ pub async fn retry(config: &Config, flags: &ParkedRetryFlags) -> Result<(), Fail
         true => Ok(found),
         false => flags.places.iter().map(|place| find(found.clone(), &flags.name, place)).collect(),
     };
-    decide(config, &flags.decide, &flags.name, named, false).await
+    decide(config, flags.report.json, &flags.name, named, false).await
 }
 
 /// Has the event that failed left out.
 pub async fn skip(config: &Config, flags: &ParkedSkipFlags) -> Result<(), Failure> {
     let named = |found| find(found, &flags.name, &flags.place).map(|place| vec![place]);
-    decide(config, &flags.decide, &flags.name, named, true).await
+    decide(config, flags.report.json, &flags.name, named, true).await
 }
 
 async fn decide(
     config: &Config,
-    flags: &DecideFlags,
+    json: bool,
     name: &str,
     named: impl FnOnce(Vec<ParkedPlace>) -> Result<Vec<ParkedPlace>, Failure>,
     is_skip: bool,
 ) -> Result<(), Failure> {
-    let database = Database::open(config).await?;
-    let log = match EventLog::open(config).await {
-        Ok(log) => log,
-        Err(error) => {
-            database.close().await?;
-            return Err(error);
-        }
-    };
+    known(config, name)?;
+    let (database, log) = database_and_log(config).await?;
     let decided = async {
         let (pool, store) = (pool(database.url())?, log.store());
         let mut decided = Vec::new();
@@ -97,7 +94,19 @@ async fn decide(
     .await;
     log.close().await;
     database.close().await?;
-    tell(&decided?, flags.json)
+    tell(&decided?, json)
+}
+
+/// Refuses what is neither a projection nor a saga.
+fn known(config: &Config, name: &str) -> Result<(), Failure> {
+    let views = views(config);
+    let sagas = process_managers::tables().map(|(saga, ..)| saga);
+    let names: Vec<&str> = views.iter().map(Projection::name).chain(sagas).collect();
+    match names.contains(&name) {
+        true => Ok(()),
+        false => Err(Failure::usage(format!("there is no projection or saga {name:?}"))
+            .hint(format!("there are {}", names.join(", ")))),
+    }
 }
 
 async fn all(pool: &Pool, name: Option<&str>) -> Result<Vec<ParkedPlace>, Failure> {

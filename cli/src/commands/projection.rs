@@ -6,6 +6,8 @@ use engine::Projection;
 use engine::versions::VersionError;
 
 use crate::config::Config;
+use crate::database::Database;
+use crate::event_log::EventLog;
 use crate::failure::Failure;
 use crate::roles::projections::views;
 
@@ -14,6 +16,18 @@ const CONNECTIONS: usize = 2;
 
 pub(super) fn pool(url: &str) -> Result<Pool, Failure> {
     read_model::pool(url, CONNECTIONS).map_err(|error| Failure::of(&error))
+}
+
+/// The database and the event log.
+pub(super) async fn database_and_log(config: &Config) -> Result<(Database, EventLog), Failure> {
+    let database = Database::open(config).await?;
+    match EventLog::open(config).await {
+        Ok(log) => Ok((database, log)),
+        Err(error) => {
+            database.close().await?;
+            Err(error)
+        }
+    }
 }
 
 /// The projections of these names, or all.

@@ -6,13 +6,11 @@ use std::time::Duration;
 use engine::versions::{Phase, Progress, Verified, VerifiedView, Verify, VerifyError};
 use tokio::time::sleep;
 
-use super::projection::{named, pool, projection};
+use super::projection::{database_and_log, named, pool, projection};
 use crate::args::VerifyFlags;
 use crate::bar::log_bar;
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::database::Database;
-use crate::event_log::EventLog;
 use crate::failure::Failure;
 use crate::print;
 use crate::roles::open_vault;
@@ -28,14 +26,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub async fn run(config: &Config, flags: &VerifyFlags) -> Result<(), Failure> {
     let names = named(config, &flags.names, flags.all)?;
     let vault = open_vault(&DataDir::existing(&config.data_dir)?)?;
-    let database = Database::open(config).await?;
-    let log = match EventLog::open(config).await {
-        Ok(log) => log,
-        Err(error) => {
-            database.close().await?;
-            return Err(error);
-        }
-    };
+    let (database, log) = database_and_log(config).await?;
     let verified = async {
         let pool = pool(database.url())?;
         let mut all = Vec::new();
