@@ -125,8 +125,8 @@ impl Aside {
         let mut whole = BTreeSet::new();
         for (view, of_view) in rows.iter_mut().enumerate().filter(|(_, of_view)| !of_view.is_empty()) {
             let table = tables[view].table;
-            // Without checksums the table has never had a row.
-            let Some(used) = in_use.checksums.get(table.name) else { continue };
+            // Without rows there are no checksums of columns either, and nothing to leave out.
+            let Some(used) = in_use.checksums.get(table.name).filter(|used| used.rows > 0) else { continue };
             if !table.data.iter().all(|column| used.columns.contains_key(column.name)) {
                 whole.insert(table.name);
                 continue;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contract::LogPosition;
 use deadpool_postgres::Pool;
-use event_store::{EventStore, RecordedEvent, StreamId};
+use event_store::{EventStore, RecordedEvent};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -22,7 +22,7 @@ use crate::event::{Decoder, Recorded};
 use crate::fold::Change;
 use crate::fold::bulk::{Leftover, Sums};
 use crate::parked::decision::{PlaceName, Skips};
-use crate::parked::{NewlyParked, PLACES_MAX, Place, Stuck, WAITING_MAX, Waiting};
+use crate::parked::{NewlyParked, PLACES_MAX, Parked, Place, Stuck, WAITING_MAX, Waiting};
 use crate::projection::Projection;
 use crate::source::{Item, Undecodable, decode, prefixes};
 use crate::value::Value;
@@ -129,11 +129,11 @@ impl<E: Send + Sync + 'static> Bulk<E> {
         let (sender, mut pages) = mpsc::channel::<Decoding<E>>(PAGES_AHEAD);
         let reading = self.read(sender);
         let handing = async {
-            let mut streams = Stuck::default();
+            let (mut parked, mut streams) = (Parked::default(), Stuck::default());
             while let Some(page) = pages.recv().await {
                 let (decoded, considered) = page.await.map_err(BuildError::of_task)??;
                 let events = decoded.len() as u64;
-                let chunk = Arc::new(self.without_parked(decoded, &mut streams)?);
+                let chunk = Arc::new(self.without_parked(decoded, &mut parked, &mut streams)?);
                 for part in parts {
                     if part.send(Step::Fold(Arc::clone(&chunk))).await.is_err() {
                         // The part says why when it is asked.
@@ -159,28 +159,33 @@ impl<E: Send + Sync + 'static> Bulk<E> {
 
     /// The events of a page that are folded: a stream is parked from the first event that does not decode, unless it was
     /// decided to leave that event out.
-    fn without_parked(&self, page: Vec<Decoded<E>>, streams: &mut Stuck) -> Result<Chunk<E>, BuildError> {
+    fn without_parked(
+        &self,
+        page: Vec<Decoded<E>>,
+        parked: &mut Parked,
+        streams: &mut Stuck,
+    ) -> Result<Chunk<E>, BuildError> {
         let mut chunk = Vec::with_capacity(page.len());
         for decoded in page {
-            let parked = |stream: &StreamId| {
-                let place = Place::Stream(stream.clone());
-                streams.parked.iter().any(|parked| parked.place == place).then_some(place)
-            };
             match decoded {
-                Decoded::Event(event, bytes) => match parked(&event.stream) {
-                    None => chunk.push((event, bytes)),
-                    Some(place) => streams.waiting.push(Waiting::of(place, &event)),
-                },
+                Decoded::Event(event, _) if parked.holds(&event.stream) => {
+                    streams.waiting.push(Waiting::of(Place::Stream(event.stream.clone()), &event));
+                }
+                Decoded::Event(event, bytes) => chunk.push((event, bytes)),
                 Decoded::Undecodable(undecodable) => {
                     let event = &undecodable.event;
                     let place = Place::Stream(event.stream.clone());
-                    if parked(&event.stream).is_none() {
+                    if !parked.contains(&place) {
                         if self.skips.of(&PlaceName::new(&place, &[])).contains(&event.position) {
                             continue;
                         }
+                        parked.insert(place.clone(), event.position, event.recorded_at);
                         let reason = undecodable.failure.to_string();
-                        let (place, event) = (place.clone(), event.clone());
-                        streams.parked.push(NewlyParked { place, event, reason });
+                        streams.parked.push(NewlyParked {
+                            place: place.clone(),
+                            event: event.clone(),
+                            reason,
+                        });
                     }
                     streams.waiting.push(Waiting::at(place, event));
                 }

@@ -33,7 +33,7 @@ use crate::error::EngineError;
 use crate::event::Decoder;
 use crate::metrics;
 use crate::parked::decision::Skips;
-use crate::parked::{Place, Stuck};
+use crate::parked::{PLACES_MAX, Place, Stuck};
 use crate::projection::Projection;
 use crate::table::Table;
 use crate::versions::shape;
@@ -139,6 +139,10 @@ impl<E: Send + Sync + 'static> Builder<E> {
                     let (rows_aside, first) = (rows.len(), rows.first().map(|(_, reason)| reason.as_str()));
                     tracing::warn!(projection = name, version, rows_aside, first, "the build begins again");
                     aside.extend(rows.into_iter().map(|(place, _)| place));
+                    if aside.len() > PLACES_MAX {
+                        self.halt(Stopped::without_event(part::TOO_MANY_ROWS.to_owned())).await;
+                        return Ok(());
+                    }
                     continue;
                 }
                 None | Some(Ok(()) | Err(BuildError::Cancelled)) => return Ok(()),

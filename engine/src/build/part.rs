@@ -16,8 +16,7 @@ use crate::fold::{Change, FailedFold};
 use crate::parked::{PLACES_MAX, Place};
 use crate::projection::Projection;
 use crate::value::Value;
-use crate::worker::refusal;
-use crate::write::checkpoint::is_of_the_data;
+use crate::write::refused::{is_of_the_data, why_refused};
 use crate::write::rows::{self, Rows};
 use crate::write::session::Session;
 use crate::write::sql::TableSql;
@@ -146,7 +145,7 @@ impl<E: Send + Sync + 'static> Part<E> {
                 Err(error) if !is_of_the_data(&error) => return Err(error.into()),
                 Err(error) => match changes {
                     [change] => {
-                        refused.push((Place::Row { view, key: change.key.clone() }, refusal::reason(&error)));
+                        refused.push((Place::Row { view, key: change.key.clone() }, why_refused(&error)));
                     }
                     _ => pending.extend(<[_; 2]>::from(changes.split_at(changes.len() / 2))),
                 },
@@ -178,10 +177,12 @@ impl<E: Send + Sync + 'static> Part<E> {
     }
 }
 
+pub(super) const TOO_MANY_ROWS: &str = "more than 1,000 rows cannot be folded";
+
 /// More than may be parked stops the build.
 pub(super) fn too_much(leftover: &Leftover) -> BuildError {
     let reason = match leftover.failed.first() {
-        Some((_, reason)) => format!("more than 1,000 rows cannot be folded, one of them: {reason}"),
+        Some((_, reason)) => format!("{TOO_MANY_ROWS}, one of them: {reason}"),
         None => "more than 100,000 events wait behind rows that cannot be folded".to_owned(),
     };
     BuildError::Stopped(Stopped::without_event(reason))
@@ -192,7 +193,7 @@ pub(crate) fn refused(view: &str, error: tokio_postgres::Error) -> BuildError {
     if !is_of_the_data(&error) {
         return error.into();
     }
-    let reason = refusal::reason(&error);
+    let reason = why_refused(&error);
     BuildError::Stopped(Stopped::without_event(format!("view {view}: {reason}")))
 }
 

@@ -115,6 +115,8 @@ pub(crate) struct BulkEntity<'v, V: EntityView> {
     aside: &'v RowsAside,
     /// Of those aside, whose first event has come.
     has_come: HashSet<Vec<Value>>,
+    /// Those that have failed are told once, however often they leave memory.
+    has_failed: HashSet<Vec<Value>>,
     leftover: Leftover,
     part: u64,
     parts: u64,
@@ -141,6 +143,7 @@ impl<'v, V: EntityView> BulkEntity<'v, V> {
             view,
             aside,
             has_come: HashSet::new(),
+            has_failed: HashSet::new(),
             leftover: Leftover::default(),
             part,
             parts,
@@ -223,8 +226,10 @@ impl<'v, V: EntityView> BulkEntity<'v, V> {
     }
 
     fn fail(&mut self, stored_key: Vec<Value>, error: &FoldError) {
-        let reason = why(self.entity.view.table(), &stored_key, error);
-        self.leftover.failed.push((Place::Row { view: self.view, key: stored_key }, reason));
+        if self.has_failed.insert(stored_key.clone()) {
+            let reason = why(self.entity.view.table(), &stored_key, error);
+            self.leftover.failed.push((Place::Row { view: self.view, key: stored_key }, reason));
+        }
     }
 
     /// The batch before which slots are to go.

@@ -12,7 +12,6 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
 use super::decision::{self, PlaceName};
-use super::key;
 use crate::error::EngineError;
 
 /// How often it is looked whether a decision is carried out.
@@ -123,14 +122,10 @@ pub async fn list(pool: &Pool, projection: Option<&str>) -> Result<Vec<ParkedPla
 
 fn place(row: &Row) -> Result<ParkedPlace, tokio_postgres::Error> {
     let name = PlaceName { view: row.try_get(2)?, key: row.try_get(3)? };
-    let place = match name.view.as_str() {
-        "" => format!("stream/{}", name.key),
-        view => format!("{view}/{}", key::shown(&name.key)),
-    };
     Ok(ParkedPlace {
         projection: row.try_get(0)?,
         version: row.try_get(1)?,
-        place,
+        place: name.shown(),
         waiting: row.try_get(11)?,
         tries: row.try_get(4)?,
         since: row.try_get(5)?,

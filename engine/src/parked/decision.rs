@@ -50,6 +50,14 @@ impl PlaceName {
         }
     }
 
+    /// For operators: view and key between slashes, or `stream/` and the name of the stream.
+    pub(crate) fn shown(&self) -> String {
+        match self.view.as_str() {
+            "" => format!("stream/{}", self.key),
+            view => format!("{view}/{}", key::shown(&self.key)),
+        }
+    }
+
     /// What it names, if there is such a view with keys of this kind.
     pub(crate) fn resolve(&self, tables: &[&'static Table]) -> Option<Place> {
         if self.view.is_empty() {

@@ -7,9 +7,7 @@ use contract::LogPosition;
 use event_store::{RecordedEvent, Revision, StreamId};
 use jiff::Timestamp;
 
-use super::key::KeyText;
 use crate::event::Recorded;
-use crate::table::Table;
 use crate::value::Value;
 
 /// The most rows and streams of a version that may be parked: beyond it the fold is wrong, not the events.
@@ -25,18 +23,6 @@ pub(crate) enum Place {
     Row { view: usize, key: Vec<Value> },
     /// All events of a stream, for all views.
     Stream(StreamId),
-}
-
-impl Place {
-    /// For operators.
-    pub(crate) fn shown(&self, tables: &[&'static Table]) -> String {
-        match self {
-            Place::Row { view, key } => {
-                format!("{}/{}", tables.get(*view).map_or("?", |table| table.name), KeyText(key))
-            }
-            Place::Stream(stream) => format!("stream/{stream}"),
-        }
-    }
 }
 
 /// An event of which only the place in the log is known.

@@ -88,6 +88,15 @@ impl<E> Item<E> {
         }
     }
 
+    /// The event that it is; none for an item that is nothing to fold.
+    pub(crate) fn event(&self) -> Option<EventRef> {
+        match self {
+            Item::Event(event) => Some(EventRef::from(&**event)),
+            Item::Undecodable(undecodable) => Some(undecodable.event.clone()),
+            Item::Passed(_) | Item::Considered(_) | Item::Decision(_) => None,
+        }
+    }
+
     /// When the log took the event; none for an item that is nothing to fold.
     pub(crate) fn pending_since(&self) -> Option<Timestamp> {
         match self {

@@ -16,11 +16,12 @@ use crate::event::Recorded;
 use crate::fold::batch::{Folded, fold_batch};
 use crate::fold::{Change, FailedFold};
 use crate::metrics;
+use crate::parked::decision::PlaceName;
 use crate::parked::{EventRef, NewlyParked, PLACES_MAX, Parked, Place, Stuck, Turn, WAITING_MAX, Waiting};
 use crate::source::{Item, Undecodable};
-use crate::write::checkpoint::is_of_the_data;
 use crate::write::commit::{BatchWrite, WriteError, commit};
 use crate::write::parked::Retried;
+use crate::write::refused::{is_of_the_data, why_refused};
 use crate::write::rows::Rows;
 
 /// Events that are folded and written in one transaction.
@@ -98,12 +99,10 @@ impl<E> Batch<E> {
     fn park_stream(&mut self, undecodable: &Undecodable) {
         let event = &undecodable.event;
         let place = Place::Stream(event.stream.clone());
-        if self.parked.contains(&place) {
-            self.stuck.waiting.push(Waiting::at(place, event));
-        } else {
+        if !self.parked.contains(&place) {
             self.park(place.clone(), event.clone(), undecodable.failure.to_string());
-            self.stuck.waiting.push(Waiting::at(place, event));
         }
+        self.stuck.waiting.push(Waiting::at(place, event));
     }
 
     /// Parks a place from an event on. A batch with it has to be folded again.
@@ -222,7 +221,7 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
             return Ok(Tried::Over(Outcome::Halved));
         };
         let event = Arc::clone(event);
-        let reason = refusal::reason(error);
+        let reason = why_refused(error);
         let (projection, tables) = (&*self.worker.projection, &self.worker.tables);
         let turn = batch.turn();
         let rows = refusal::rows(&mut self.session.client, projection, tables, &event, turn, changes).await?;
@@ -242,11 +241,11 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
         }
         let checksums = self.checksums_after(&folded.changes);
         let after = batch.parked_after(&folded.stuck);
-        if batch.retry.is_none()
+        if !(batch.stuck.is_empty() && folded.stuck.is_empty())
             && let Some(reason) = excess(&after)
-            && let Some(last) = folded.stuck.parked.last().or(batch.stuck.parked.last())
+            && let Some(last) = self.buffer.iter().take(batch.taken).rev().find_map(Item::event)
         {
-            return Ok(Tried::Over(Outcome::Stop(Stop::failed(&last.event, reason))));
+            return Ok(Tried::Over(Outcome::Stop(Stop::failed(&last, reason))));
         }
         let retried = batch.retried(&folded.stuck);
         let is_between =
@@ -289,9 +288,9 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
         let name = self.worker.projection.name;
         let newly = || batch.stuck.parked.iter().chain(&folded.stuck.parked);
         for NewlyParked { place, event, reason } in newly() {
-            let what = place.shown(&self.worker.view_tables());
+            let place = PlaceName::new(place, &self.worker.view_tables()).shown();
             let (position, event_type) = (event.position.0, &event.event_type);
-            tracing::error!(projection = name, what, position, event_type, reason, "parked");
+            tracing::error!(projection = name, place, position, event_type, reason, "parked");
         }
         if self.worker.is_active() {
             let waiting = batch.stuck.waiting.iter().chain(&folded.stuck.waiting);

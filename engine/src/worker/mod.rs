@@ -5,7 +5,7 @@ mod batch;
 mod batch_size;
 mod dispatching;
 mod outcome;
-pub(crate) mod refusal;
+mod refusal;
 mod retry;
 mod switch;
 mod term;

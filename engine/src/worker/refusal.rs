@@ -9,19 +9,9 @@ use crate::event::Recorded;
 use crate::fold::Change;
 use crate::parked::{Place, Turn};
 use crate::projection::Projection;
-use crate::write::checkpoint::is_of_the_data;
+use crate::write::refused::is_of_the_data;
 use crate::write::rows::{self, Rows};
 use crate::write::sql::TableSql;
-
-/// For operators: the state, and what was violated; never the values.
-pub(crate) fn reason(error: &Error) -> String {
-    let state = error.code().map_or("?", |state| state.code());
-    let constraint = error.as_db_error().and_then(|error| error.constraint());
-    match constraint {
-        Some(constraint) => format!("Postgres refuses the row: SQLSTATE {state}, constraint {constraint}"),
-        None => format!("Postgres refuses the row: SQLSTATE {state}"),
-    }
-}
 
 /// Tries every row alone, changing nothing: first whether Postgres takes the key, then whether it takes the row. When
 /// it takes each of them, all are refused.

@@ -3,7 +3,6 @@
 use contract::status::Stage;
 use contract::{LogIdentity, LogPosition};
 use deadpool_postgres::ClientWrapper;
-use tokio_postgres::Error;
 
 use super::parked;
 use crate::checksum::Checksums;
@@ -112,9 +111,4 @@ pub(crate) async fn take_over<E: Send + Sync + 'static>(
     let (parked, rows) = parked::load(client, (name, version), &tables).await?;
     let held = rows.into_iter().filter(|row| row.is_held).map(|row| row.place).collect();
     Ok(Some(Checkpoint { fence, position, stage, checksums, parked, held }))
-}
-
-/// Whether the error is of the data sent (SQLSTATE classes 22 and 23), so that sending it again cannot help.
-pub(crate) fn is_of_the_data(error: &Error) -> bool {
-    error.code().is_some_and(|state| state.code().starts_with("22") || state.code().starts_with("23"))
 }

@@ -4,6 +4,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod commit;
 pub(crate) mod migrate;
 pub(crate) mod parked;
+pub(crate) mod refused;
 pub(crate) mod reset;
 pub(crate) mod rows;
 pub(crate) mod session;

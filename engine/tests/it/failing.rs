@@ -203,6 +203,18 @@ async fn a_projection_that_would_park_more_than_a_thousand_rows_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_projection_behind_whose_parked_rows_too_many_events_would_wait_stops() {
+    let (log, database) = (Log::start().await, Database::new().await);
+    log.append_many(&vec![booked(2, 1); 100_001]).await;
+    let engine = Running::start(&log, &database);
+    let row = database.until("bank", |row| row.state == "FAILED").await;
+    assert!(row.reason.as_ref().is_some_and(|reason| reason.contains("100,000 events wait")), "{row:?}");
+    let waiting: Vec<i64> = parked(&database).await.into_iter().map(|(_, _, waiting, _)| waiting).collect();
+    assert!(waiting.iter().sum::<i64>() <= 100_000, "{waiting:?}");
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_type_is_passed_over() {
     let (log, database) = (Log::start().await, Database::new().await);
     let stream = StreamId::new(ACCOUNT, &account(1));
