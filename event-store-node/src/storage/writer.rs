@@ -195,7 +195,7 @@ impl Writer {
     /// Goes on in the next segment. The group has written nothing yet.
     fn roll(&mut self, group: &mut Group) -> Result<(), StorageError> {
         let taken = self.next.take(self.segment.limit());
-        let (next, file) = taken.inspect_err(|error| self.failed = Some(error.to_string()))?;
+        let (next, file) = taken.inspect_err(|error| self.fail(error))?;
         let sealed = (self.segment.base, self.at);
         self.shared.log.end_segment(sealed.0, sealed.1);
         self.shared.log.add_segment(next);
