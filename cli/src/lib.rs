@@ -17,7 +17,7 @@ mod roles;
 mod sample;
 mod shutdown;
 mod table;
-mod telemetry;
+pub mod telemetry;
 mod welcome;
 
 use std::io::Write as _;

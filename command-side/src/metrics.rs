@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use observability::metric::MetricUnit::{Count, Seconds};
 use observability::metric::{COUNT_BUCKETS, DURATION_BUCKETS};
-use observability::{MetricDef, MetricKind, MetricUnit};
+use observability::{Label, MetricDef};
 
 use crate::executor::{CommandError, Done, How};
 
@@ -13,48 +14,40 @@ const RETRIES: &str = "command_retries_total";
 const REPLAYED: &str = "aggregate_events_replayed";
 const OVERLOADED: &str = "command_overloaded_total";
 
+const AGGREGATE: Label = Label::each("aggregate", "aggregate");
+
+const OUTCOMES: &[&str] = &[
+    "accepted",
+    "noop",
+    "repeated",
+    "rejected",
+    "precondition_failed",
+    "invalid",
+    "conflict",
+    "unknown",
+    "unavailable",
+    "error",
+];
+
 /// Every metric of this crate.
 pub const CATALOGUE: &[MetricDef] = &[
-    MetricDef {
-        name: DURATION,
-        kind: MetricKind::Histogram,
-        unit: MetricUnit::Seconds,
-        help: "Time from a command to its answer",
-        labels: &["command", "outcome"],
-        buckets: DURATION_BUCKETS,
-    },
-    MetricDef {
-        name: CONFLICTS,
-        kind: MetricKind::Counter,
-        unit: MetricUnit::Count,
-        help: "Appends that lost against another process writing to the same stream",
-        labels: &["aggregate"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: RETRIES,
-        kind: MetricKind::Counter,
-        unit: MetricUnit::Count,
-        help: "Commands decided anew after such a conflict",
-        labels: &["aggregate"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: REPLAYED,
-        kind: MetricKind::Histogram,
-        unit: MetricUnit::Count,
-        help: "Events folded to load an aggregate that was not in memory",
-        labels: &["aggregate"],
-        buckets: COUNT_BUCKETS,
-    },
-    MetricDef {
-        name: OVERLOADED,
-        kind: MetricKind::Counter,
-        unit: MetricUnit::Count,
-        help: "Commands turned away because too many were under way",
-        labels: &[],
-        buckets: &[],
-    },
+    MetricDef::histogram(DURATION, Seconds, DURATION_BUCKETS, "Time from a command to its answer")
+        .by(&[Label::each("command", "command"), Label::one_of("outcome", OUTCOMES)]),
+    MetricDef::counter(
+        CONFLICTS,
+        Count,
+        "Appends that lost against another process writing to the same stream",
+    )
+    .by(&[AGGREGATE]),
+    MetricDef::counter(RETRIES, Count, "Commands decided anew after such a conflict").by(&[AGGREGATE]),
+    MetricDef::histogram(
+        REPLAYED,
+        Count,
+        COUNT_BUCKETS,
+        "Events folded to load an aggregate that was not in memory",
+    )
+    .by(&[AGGREGATE]),
+    MetricDef::counter(OVERLOADED, Count, "Commands turned away because too many were under way"),
 ];
 
 pub(crate) fn record_command(command: &'static str, took: Duration, outcome: &Result<Done, CommandError>) {

@@ -8,8 +8,9 @@ use contract::LogPosition;
 use contract::status::State;
 use jiff::Timestamp;
 use metrics::{counter, gauge, histogram};
-use observability::metric::{DURATION_BUCKETS, STORAGE_DURATION_BUCKETS};
-use observability::{MetricDef, MetricKind, MetricUnit};
+use observability::metric::MetricUnit::{Bytes, Count, Seconds};
+use observability::metric::{DURATION_BUCKETS, FRESHNESS_BUCKETS, STORAGE_DURATION_BUCKETS};
+use observability::{Label, MetricDef};
 
 use crate::build::Progress;
 use crate::event::Recorded;
@@ -17,6 +18,7 @@ use crate::saga::{Census, DispatchError};
 use crate::write::commit::Status;
 
 const LAG: &str = "projection_lag_seconds";
+const LAG_BYTES: &str = "projection_lag_bytes";
 const EVENTS: &str = "projection_events_total";
 const BATCH: &str = "projection_batch_seconds";
 const CHECKPOINT: &str = "projection_checkpoint_position";
@@ -38,176 +40,122 @@ const SAGA_IN_FLIGHT: &str = "saga_commands_in_flight";
 const SAGA_INSTANCES: &str = "saga_instances";
 const SAGA_OUTBOX: &str = "saga_outbox_commands";
 
+const PROJECTION: Label = Label::each("projection", "projection, sagas among them");
+const SAGA: Label = Label::each("saga", "saga");
+
 /// What the engine records.
 pub const CATALOGUE: &[MetricDef] = &[
-    MetricDef {
-        name: LAG,
-        kind: MetricKind::Gauge,
-        unit: MetricUnit::Seconds,
-        help: "age of the oldest event that the projection has not folded, 0 when it has folded all",
-        labels: &["projection"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: EVENTS,
-        kind: MetricKind::Counter,
-        unit: MetricUnit::Count,
-        help: "events that the projection went past: applied to a row, skipped, parked with their row, or failed",
-        labels: &["projection", "event_type", "result"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: BATCH,
-        kind: MetricKind::Histogram,
-        unit: MetricUnit::Seconds,
-        help: "time to load, fold and write one batch",
-        labels: &["projection"],
-        buckets: STORAGE_DURATION_BUCKETS,
-    },
-    MetricDef {
-        name: CHECKPOINT,
-        kind: MetricKind::Gauge,
-        unit: MetricUnit::Count,
-        help: "log position up to which the projection has considered everything",
-        labels: &["projection"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: STATE,
-        kind: MetricKind::Gauge,
-        unit: MetricUnit::Count,
-        help: "1 for the state that the projection is in, 0 for the others; all 0 where another process folds it",
-        labels: &["projection", "state"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: HEARTBEAT,
-        kind: MetricKind::Gauge,
-        unit: MetricUnit::Seconds,
-        help: "when the projection's worker last wrote its row, Unix time",
-        labels: &["projection"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: VISIBLE_DELAY,
-        kind: MetricKind::Histogram,
-        unit: MetricUnit::Seconds,
-        help: "time from recording an event to its rows being readable, of events folded live",
-        labels: &["projection"],
-        buckets: STORAGE_DURATION_BUCKETS,
-    },
-    MetricDef {
-        name: REBUILD_START,
-        kind: MetricKind::Gauge,
-        unit: MetricUnit::Seconds,
-        help: "when the version that this process is building was begun, Unix time; 0 when it builds none",
-        labels: &["projection"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: REBUILD_POSITION,
-        kind: MetricKind::Gauge,
-        unit: MetricUnit::Count,
-        help: "log position up to which history is folded into the version being built",
-        labels: &["projection"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: REBUILD_TARGET,
-        kind: MetricKind::Gauge,
-        unit: MetricUnit::Count,
-        help: "log position up to which history is to be folded before the version being built is compared",
-        labels: &["projection"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: REBUILD_EVENTS,
-        kind: MetricKind::Gauge,
-        unit: MetricUnit::Count,
-        help: "events folded into the version being built, or built last",
-        labels: &["projection"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: REBUILD_ROWS,
-        kind: MetricKind::Gauge,
-        unit: MetricUnit::Count,
-        help: "rows written into the version being built, or built last",
-        labels: &["projection"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: PARKED_KEYS,
-        kind: MetricKind::Gauge,
-        unit: MetricUnit::Count,
-        help: "rows and streams that are parked because an event could not be folded",
-        labels: &["projection"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: PARKED_OLDEST,
-        kind: MetricKind::Gauge,
-        unit: MetricUnit::Seconds,
-        help: "age of the oldest event that could not be folded, 0 when nothing is parked",
-        labels: &["projection"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: PARKED,
-        kind: MetricKind::Counter,
-        unit: MetricUnit::Count,
-        help: "times that a row or stream was parked",
-        labels: &["projection"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: RETRIES,
-        kind: MetricKind::Counter,
-        unit: MetricUnit::Count,
-        help: "decisions about parked rows and streams: folded, failed again, or nothing was parked any more",
-        labels: &["projection", "outcome"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: SAGA_COMMANDS,
-        kind: MetricKind::Counter,
-        unit: MetricUnit::Count,
-        help: "commands that the saga sent: done, not_yet, or failed; those but done are sent again",
-        labels: &["saga", "outcome"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: SAGA_DISPATCH,
-        kind: MetricKind::Histogram,
-        unit: MetricUnit::Seconds,
-        help: "time to carry one command of a saga out, or to fail",
-        labels: &["saga"],
-        buckets: DURATION_BUCKETS,
-    },
-    MetricDef {
-        name: SAGA_IN_FLIGHT,
-        kind: MetricKind::Gauge,
-        unit: MetricUnit::Count,
-        help: "commands of the saga that are being carried out",
-        labels: &["saga"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: SAGA_INSTANCES,
-        kind: MetricKind::Gauge,
-        unit: MetricUnit::Count,
-        help: "pieces of work that the saga has: running, stuck (refused and without an answer to it), or over",
-        labels: &["saga", "state"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: SAGA_OUTBOX,
-        kind: MetricKind::Gauge,
-        unit: MetricUnit::Count,
-        help: "commands of the saga that no event has answered yet, deadlines among them",
-        labels: &["saga"],
-        buckets: &[],
-    },
+    MetricDef::gauge(
+        LAG,
+        Seconds,
+        "age of the oldest event that the projection has not folded, 0 when it has folded all",
+    )
+    .by(&[PROJECTION]),
+    MetricDef::gauge(
+        LAG_BYTES,
+        Bytes,
+        "bytes of the log between the projection's checkpoint and the newest event that its process knows of",
+    )
+    .by(&[PROJECTION]),
+    MetricDef::counter(
+        EVENTS,
+        Count,
+        "events that the projection went past: applied to a row, skipped, parked with their row, or failed",
+    )
+    .by(&[
+        PROJECTION,
+        Label::each("event_type", "event type of the domain"),
+        Label::one_of("result", &["applied", "skipped", "parked", "failed"]),
+    ]),
+    MetricDef::histogram(BATCH, Seconds, STORAGE_DURATION_BUCKETS, "time to load, fold and write one batch")
+        .by(&[PROJECTION]),
+    MetricDef::gauge(CHECKPOINT, Count, "log position up to which the projection has considered everything")
+        .by(&[PROJECTION]),
+    MetricDef::gauge(
+        STATE,
+        Count,
+        "1 for the state that the projection is in, 0 for the others; all 0 where another process folds it",
+    )
+    .by(&[
+        PROJECTION,
+        Label::one_of("state", &["catching_up", "live", "failed", "needs_upgrade", "stopped"]),
+    ]),
+    MetricDef::gauge(HEARTBEAT, Seconds, "when the projection's worker last wrote its row, Unix time")
+        .by(&[PROJECTION]),
+    MetricDef::histogram(
+        VISIBLE_DELAY,
+        Seconds,
+        FRESHNESS_BUCKETS,
+        "time from recording an event to its rows being readable, of events folded live",
+    )
+    .by(&[PROJECTION]),
+    MetricDef::gauge(
+        REBUILD_START,
+        Seconds,
+        "when the version that this process is building was begun, Unix time; 0 when it builds none",
+    )
+    .by(&[PROJECTION]),
+    MetricDef::gauge(
+        REBUILD_POSITION,
+        Count,
+        "log position up to which history is folded into the version being built",
+    )
+    .by(&[PROJECTION]),
+    MetricDef::gauge(
+        REBUILD_TARGET,
+        Count,
+        "log position up to which history is to be folded before the version being built is compared",
+    )
+    .by(&[PROJECTION]),
+    MetricDef::gauge(REBUILD_EVENTS, Count, "events folded into the version being built, or built last")
+        .by(&[PROJECTION]),
+    MetricDef::gauge(REBUILD_ROWS, Count, "rows written into the version being built, or built last")
+        .by(&[PROJECTION]),
+    MetricDef::gauge(
+        PARKED_KEYS,
+        Count,
+        "rows and streams that are parked because an event could not be folded",
+    )
+    .by(&[PROJECTION]),
+    MetricDef::gauge(
+        PARKED_OLDEST,
+        Seconds,
+        "age of the oldest event that could not be folded, 0 when nothing is parked",
+    )
+    .by(&[PROJECTION]),
+    MetricDef::counter(PARKED, Count, "times that a row or stream was parked").by(&[PROJECTION]),
+    MetricDef::counter(
+        RETRIES,
+        Count,
+        "decisions about parked rows and streams: folded, failed again, or nothing was parked any more",
+    )
+    .by(&[PROJECTION, Label::one_of("outcome", &["folded", "failed", "nothing"])]),
+    MetricDef::counter(
+        SAGA_COMMANDS,
+        Count,
+        "commands that the saga sent: done, not_yet, or failed; those but done are sent again",
+    )
+    .by(&[SAGA, Label::one_of("outcome", &["done", "not_yet", "failed"])]),
+    MetricDef::histogram(
+        SAGA_DISPATCH,
+        Seconds,
+        DURATION_BUCKETS,
+        "time to carry one command of a saga out, or to fail",
+    )
+    .by(&[SAGA]),
+    MetricDef::gauge(SAGA_IN_FLIGHT, Count, "commands of the saga that are being carried out").by(&[SAGA]),
+    MetricDef::gauge(
+        SAGA_INSTANCES,
+        Count,
+        "pieces of work that the saga has: running, stuck (refused and without an answer to it), or over",
+    )
+    .by(&[SAGA, Label::one_of("state", &["running", "stuck", "over"])]),
+    MetricDef::gauge(
+        SAGA_OUTBOX,
+        Count,
+        "commands of the saga that no event has answered yet, deadlines among them",
+    )
+    .by(&[SAGA]),
 ];
 
 fn seconds_since(moment: Timestamp) -> f64 {
@@ -220,6 +168,9 @@ pub(crate) fn record_status(projection: &'static str, status: &Status, parked_si
     // Exact up to 2^53.
     #[allow(clippy::cast_precision_loss)]
     gauge!(CHECKPOINT, "projection" => projection).set(status.position.0 as f64);
+    let behind = status.head.0.saturating_sub(status.position.0);
+    #[allow(clippy::cast_precision_loss)]
+    gauge!(LAG_BYTES, "projection" => projection).set(behind as f64);
     gauge!(HEARTBEAT, "projection" => projection).set(Timestamp::now().as_duration().as_secs_f64());
     record_state(projection, Some(status.state));
     #[allow(clippy::cast_precision_loss)]
@@ -230,6 +181,13 @@ pub(crate) fn record_status(projection: &'static str, status: &Status, parked_si
 /// This process does not fold the projection.
 pub(crate) fn record_no_worker(projection: &'static str) {
     record_state(projection, None);
+}
+
+/// Another process folds the projection, and knows what this one knew; here it would stand for ever.
+pub(crate) fn record_elsewhere(projection: &'static str) {
+    for name in [LAG, LAG_BYTES, PARKED_KEYS, PARKED_OLDEST] {
+        gauge!(name, "projection" => projection).set(0.0);
+    }
 }
 
 fn record_state(projection: &'static str, is: Option<State>) {

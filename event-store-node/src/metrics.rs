@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ::metrics::{counter, gauge, histogram};
+use observability::metric::MetricUnit::{Bytes, Count, Seconds};
 use observability::metric::{COUNT_BUCKETS, STORAGE_DURATION_BUCKETS};
-use observability::{MetricDef, MetricKind, MetricUnit};
+use observability::{Label, MetricDef};
 
 use crate::consumer_group::{Counters, Group};
 
@@ -29,64 +30,61 @@ const ITEMS: &str = "headwater_node_persistent_sub_items_total";
 const PARK_REQUESTS: &str = "headwater_node_persistent_sub_park_message_requests_total";
 const REPLAYS: &str = "headwater_node_persistent_sub_parked_message_replays_total";
 
-const fn histogram_of(name: &'static str, unit: MetricUnit, help: &'static str) -> MetricDef {
-    let buckets = match unit {
-        MetricUnit::Seconds => STORAGE_DURATION_BUCKETS,
-        _ => COUNT_BUCKETS,
-    };
-    MetricDef { name, kind: MetricKind::Histogram, unit, help, labels: &[], buckets }
-}
-
-const fn counter_of(name: &'static str, unit: MetricUnit, help: &'static str) -> MetricDef {
-    MetricDef { name, kind: MetricKind::Counter, unit, help, labels: &[], buckets: &[] }
-}
-
-const fn gauge_of(name: &'static str, help: &'static str) -> MetricDef {
-    let (kind, unit) = (MetricKind::Gauge, MetricUnit::Count);
-    MetricDef { name, kind, unit, help, labels: &[], buckets: &[] }
-}
+const OUTCOME: Label =
+    Label::one_of("outcome", &["appended", "wrong_expected_revision", "stream_deleted", "failed"]);
+const READ_OF: Label = Label::one_of("kind", &["stream", "all"]);
 
 /// Every metric of this crate.
 pub const CATALOGUE: &[MetricDef] = &[
-    MetricDef {
-        labels: &["outcome"],
-        ..histogram_of(APPEND_DURATION, MetricUnit::Seconds, "Time from an append's first byte to its answer")
-    },
-    histogram_of(APPEND_EVENTS, MetricUnit::Count, "Events that an append brings"),
-    MetricDef {
-        labels: &["kind"],
-        ..histogram_of(READ_DURATION, MetricUnit::Seconds, "Time from a read's arrival to its first events")
-    },
-    MetricDef {
-        labels: &["kind"],
-        unit: MetricUnit::Bytes,
-        ..gauge_of(DISK, "What the log and its index take on disk")
-    },
-    histogram_of(WRITE_DURATION, MetricUnit::Seconds, "Time to write a group of appends, without its sync"),
-    histogram_of(SYNC_DURATION, MetricUnit::Seconds, "Time to sync a group of appends"),
-    histogram_of(GROUP_APPENDS, MetricUnit::Count, "Appends that shared a sync"),
-    counter_of(EVENTS, MetricUnit::Count, "Events written to the log"),
-    counter_of(WRITTEN_BYTES, MetricUnit::Bytes, "Bytes written to the log"),
-    gauge_of(POSITION, "Position of the newest event"),
-    gauge_of(PROJECTED, "Position up to which the standard projections have written their links"),
-    gauge_of(FAILED, "1 when the log takes no more appends after a failure"),
-    MetricDef {
-        labels: &["kind"],
-        ..gauge_of(SUBSCRIPTIONS, "Subscriptions to a stream or to everything that are open")
-    },
-    gauge_of(GROUPS, "Groups of persistent subscriptions"),
-    gauge_of(GROUP_CONNECTIONS, "Consumers connected to persistent subscriptions"),
-    gauge_of(IN_FLIGHT, "Events that consumers of persistent subscriptions have and have not answered"),
-    gauge_of(PARKED, "Events that persistent subscriptions have parked"),
-    MetricDef {
-        labels: &["outcome"],
-        ..counter_of(ITEMS, MetricUnit::Count, "Events of persistent subscriptions by what became of them")
-    },
-    MetricDef {
-        labels: &["reason"],
-        ..counter_of(PARK_REQUESTS, MetricUnit::Count, "Events that persistent subscriptions parked, by why")
-    },
-    counter_of(REPLAYS, MetricUnit::Count, "Parked events that persistent subscriptions tried again"),
+    MetricDef::histogram(
+        APPEND_DURATION,
+        Seconds,
+        STORAGE_DURATION_BUCKETS,
+        "Time from an append's first byte to its answer",
+    )
+    .by(&[OUTCOME]),
+    MetricDef::histogram(APPEND_EVENTS, Count, COUNT_BUCKETS, "Events that an append brings"),
+    MetricDef::histogram(
+        READ_DURATION,
+        Seconds,
+        STORAGE_DURATION_BUCKETS,
+        "Time from a read's arrival to its first events",
+    )
+    .by(&[READ_OF]),
+    MetricDef::gauge(DISK, Bytes, "What the log and its index take on disk")
+        .by(&[Label::one_of("kind", &["log", "index"])]),
+    MetricDef::histogram(
+        WRITE_DURATION,
+        Seconds,
+        STORAGE_DURATION_BUCKETS,
+        "Time to write a group of appends, without its sync",
+    ),
+    MetricDef::histogram(SYNC_DURATION, Seconds, STORAGE_DURATION_BUCKETS, "Time to sync a group of appends"),
+    MetricDef::histogram(GROUP_APPENDS, Count, COUNT_BUCKETS, "Appends that shared a sync"),
+    MetricDef::counter(EVENTS, Count, "Events written to the log"),
+    MetricDef::counter(WRITTEN_BYTES, Bytes, "Bytes written to the log"),
+    MetricDef::gauge(POSITION, Count, "Position of the newest event"),
+    MetricDef::gauge(
+        PROJECTED,
+        Count,
+        "Position up to which the standard projections have written their links",
+    ),
+    MetricDef::gauge(FAILED, Count, "1 when the log takes no more appends after a failure"),
+    MetricDef::gauge(SUBSCRIPTIONS, Count, "Subscriptions to a stream or to everything that are open")
+        .by(&[READ_OF]),
+    MetricDef::gauge(GROUPS, Count, "Groups of persistent subscriptions"),
+    MetricDef::gauge(GROUP_CONNECTIONS, Count, "Consumers connected to persistent subscriptions"),
+    MetricDef::gauge(
+        IN_FLIGHT,
+        Count,
+        "Events that consumers of persistent subscriptions have and have not answered",
+    ),
+    MetricDef::gauge(PARKED, Count, "Events that persistent subscriptions have parked"),
+    MetricDef::counter(ITEMS, Count, "Events of persistent subscriptions by what became of them")
+        .by(&[Label::one_of("outcome", &["sent", "acknowledged", "skipped", "retried"])]),
+    MetricDef::counter(PARK_REQUESTS, Count, "Events that persistent subscriptions parked, by why")
+        .by(&[Label::one_of("reason", &["client_nack", "max_retries"])]),
+    MetricDef::counter(REPLAYS, Count, "Parked events that persistent subscriptions tried again"),
 ];
 
 /// A group was written and synced.

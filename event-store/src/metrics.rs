@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use observability::metric::MetricUnit::{Bytes, Count, Seconds};
 use observability::metric::{COUNT_BUCKETS, STORAGE_DURATION_BUCKETS};
-use observability::{MetricDef, MetricKind, MetricUnit};
+use observability::{Label, MetricDef};
 
 use crate::append::Appended;
 use crate::error::AppendError;
@@ -19,38 +20,21 @@ pub const RECONNECTS: &str = "headwater_subscription_reconnects_total";
 
 /// Every metric of this crate.
 pub const CATALOGUE: &[MetricDef] = &[
-    MetricDef {
-        name: APPEND_DURATION,
-        kind: MetricKind::Histogram,
-        unit: MetricUnit::Seconds,
-        help: "Time from the first try of an append to its settled outcome",
-        labels: &["result"],
-        buckets: STORAGE_DURATION_BUCKETS,
-    },
-    MetricDef {
-        name: APPEND_EVENTS,
-        kind: MetricKind::Histogram,
-        unit: MetricUnit::Count,
-        help: "Events of an append",
-        labels: &[],
-        buckets: COUNT_BUCKETS,
-    },
-    MetricDef {
-        name: APPEND_BYTES,
-        kind: MetricKind::Histogram,
-        unit: MetricUnit::Bytes,
-        help: "Bytes of an append: data, metadata and type names",
-        labels: &[],
-        buckets: &[256.0, 1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0],
-    },
-    MetricDef {
-        name: RECONNECTS,
-        kind: MetricKind::Counter,
-        unit: MetricUnit::Count,
-        help: "Subscriptions that lost their connection and began again",
-        labels: &[],
-        buckets: &[],
-    },
+    MetricDef::histogram(
+        APPEND_DURATION,
+        Seconds,
+        STORAGE_DURATION_BUCKETS,
+        "Time from the first try of an append to its settled outcome",
+    )
+    .by(&[Label::one_of("result", &["written", "conflict", "unreachable", "unknown", "refused"])]),
+    MetricDef::histogram(APPEND_EVENTS, Count, COUNT_BUCKETS, "Events of an append"),
+    MetricDef::histogram(
+        APPEND_BYTES,
+        Bytes,
+        &[256.0, 1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0],
+        "Bytes of an append: data, metadata and type names",
+    ),
+    MetricDef::counter(RECONNECTS, Count, "Subscriptions that lost their connection and began again"),
 ];
 
 pub(crate) fn record_append(

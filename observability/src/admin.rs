@@ -1,5 +1,7 @@
 //! The admin server: metrics, liveness, readiness and the log level, on a port of its own that no client reaches.
 
+use std::path::Path;
+
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::LogFilter;
+use crate::process::ProcessMetrics;
 use crate::readiness::Readiness;
 use crate::telemetry::Telemetry;
 
@@ -24,7 +27,7 @@ const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[derive(Debug, Clone)]
 pub struct AdminState {
     prometheus: PrometheusHandle,
-    process: metrics_process::Collector,
+    process: ProcessMetrics,
     log_filter: LogFilter,
     readiness: Readiness,
     pages: Router,
@@ -36,11 +39,18 @@ impl AdminState {
     pub fn new(telemetry: &Telemetry, readiness: Readiness) -> Self {
         Self {
             prometheus: telemetry.metrics(),
-            process: metrics_process::Collector::default(),
+            process: ProcessMetrics::default(),
             log_filter: telemetry.log_filter(),
             readiness,
             pages: Router::new(),
         }
+    }
+
+    /// With the disk that the data directory is on among the metrics.
+    #[must_use]
+    pub fn with_data_dir(mut self, data_dir: &Path) -> Self {
+        self.process.data_dir = Some(data_dir.to_owned());
+        self
     }
 
     /// With more pages, at addresses of their own.

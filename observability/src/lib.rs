@@ -5,9 +5,11 @@
 //! [`MetricDef`] lines in a `CATALOGUE` and record with the macros of `metrics` and `tracing`.
 
 pub mod admin;
+mod counted;
 pub mod http;
 mod logs;
 pub mod metric;
+mod process;
 pub mod propagation;
 mod readiness;
 pub mod recorder;
@@ -15,6 +17,6 @@ mod telemetry;
 mod traces;
 
 pub use logs::{LogFilter, LogFilterError};
-pub use metric::{MetricDef, MetricKind, MetricUnit};
+pub use metric::{Label, MetricDef, MetricKind, MetricUnit, Values};
 pub use readiness::{Latch, Readiness};
 pub use telemetry::{DEFAULT_LOG_FILTER, LogFormat, Telemetry, TelemetryConfig, TelemetryError, init};

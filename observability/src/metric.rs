@@ -16,10 +16,73 @@ pub struct MetricDef {
     pub unit: MetricUnit,
     /// One sentence for a person.
     pub help: &'static str,
-    /// Every label it can carry. Values must come from a closed set: never ids, streams or paths.
-    pub labels: &'static [&'static str],
+    /// Every label it can carry.
+    pub labels: &'static [Label],
     /// Upper bounds of a histogram's buckets, ascending; empty for the other kinds.
     pub buckets: &'static [f64],
+}
+
+/// A label, and the closed set that its values come from: never ids, streams or paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Label {
+    /// Its name.
+    pub name: &'static str,
+    /// Which values it can have.
+    pub values: Values,
+}
+
+/// The values of a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    /// These and no others.
+    OneOf(&'static [&'static str]),
+    /// One for each thing of this kind that the code declares, such as each projection.
+    Each(&'static str),
+}
+
+impl Label {
+    /// A label whose values are these.
+    #[must_use]
+    pub const fn one_of(name: &'static str, values: &'static [&'static str]) -> Self {
+        Self { name, values: Values::OneOf(values) }
+    }
+
+    /// A label with a value for each thing that the code declares; `what` names one of them.
+    #[must_use]
+    pub const fn each(name: &'static str, what: &'static str) -> Self {
+        Self { name, values: Values::Each(what) }
+    }
+}
+
+impl MetricDef {
+    /// Something that only grows.
+    #[must_use]
+    pub const fn counter(name: &'static str, unit: MetricUnit, help: &'static str) -> Self {
+        Self { name, kind: MetricKind::Counter, unit, help, labels: &[], buckets: &[] }
+    }
+
+    /// Something that goes up and down.
+    #[must_use]
+    pub const fn gauge(name: &'static str, unit: MetricUnit, help: &'static str) -> Self {
+        Self { name, kind: MetricKind::Gauge, unit, help, labels: &[], buckets: &[] }
+    }
+
+    /// A distribution over these buckets.
+    #[must_use]
+    pub const fn histogram(
+        name: &'static str,
+        unit: MetricUnit,
+        buckets: &'static [f64],
+        help: &'static str,
+    ) -> Self {
+        Self { name, kind: MetricKind::Histogram, unit, help, labels: &[], buckets }
+    }
+
+    /// The same, told apart by these labels.
+    #[must_use]
+    pub const fn by(self, labels: &'static [Label]) -> Self {
+        Self { labels, ..self }
+    }
 }
 
 /// What kind of metric it is.
@@ -49,6 +112,10 @@ pub enum MetricUnit {
 /// The buckets that the OpenTelemetry conventions give for HTTP and messaging durations, in seconds.
 pub const DURATION_BUCKETS: &[f64] =
     &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// Buckets for the time from an event to a reader: finer around the two seconds that are promised.
+pub const FRESHNESS_BUCKETS: &[f64] =
+    &[0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
 
 /// The buckets that the OpenTelemetry conventions give for database operations, in seconds; for appends too.
 pub const STORAGE_DURATION_BUCKETS: &[f64] =
@@ -83,6 +150,13 @@ pub fn check(catalogues: &[&[MetricDef]]) -> Result<(), CatalogueError> {
     Ok(())
 }
 
+fn has_no_values(label: &Label) -> bool {
+    match label.values {
+        Values::OneOf(values) => values.is_empty() || values.contains(&""),
+        Values::Each(what) => what.is_empty(),
+    }
+}
+
 fn problem_of(metric: &MetricDef) -> Option<&'static str> {
     let is_name = |text: &str| {
         text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -99,7 +173,8 @@ fn problem_of(metric: &MetricDef) -> Option<&'static str> {
     let is_histogram = metric.kind == MetricKind::Histogram;
     [
         (!is_name(metric.name), "is not a lower-case metric name"),
-        (!metric.labels.iter().all(|label| is_name(label)), "has a label that is not a lower-case name"),
+        (!metric.labels.iter().all(|label| is_name(label.name)), "has a label that is not a lower-case name"),
+        (metric.labels.iter().any(has_no_values), "has a label without values"),
         (metric.help.is_empty() || metric.help.ends_with('.'), "needs a help text without a full stop"),
         (
             (metric.kind == MetricKind::Counter) != base.is_some(),
@@ -118,14 +193,13 @@ fn problem_of(metric: &MetricDef) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    const GOOD: MetricDef = MetricDef {
-        name: "fold_duration_seconds",
-        kind: MetricKind::Histogram,
-        unit: MetricUnit::Seconds,
-        help: "how long a fold takes",
-        labels: &["projection"],
-        buckets: DURATION_BUCKETS,
-    };
+    const GOOD: MetricDef = MetricDef::histogram(
+        "fold_duration_seconds",
+        MetricUnit::Seconds,
+        DURATION_BUCKETS,
+        "how long a fold takes",
+    )
+    .by(&[Label::each("projection", "projection"), Label::one_of("outcome", &["done", "failed"])]);
 
     #[test]
     fn a_well_named_catalogue_passes() {
@@ -136,7 +210,7 @@ mod tests {
 
     #[test]
     fn every_rule_of_a_catalogue_is_held() {
-        let broken = [
+        const BROKEN: &[MetricDef] = &[
             MetricDef { buckets: &[], ..GOOD },
             MetricDef { buckets: &[2.0, 1.0], ..GOOD },
             MetricDef { name: "fold_duration", ..GOOD },
@@ -145,10 +219,13 @@ mod tests {
             MetricDef { name: "folds_seconds", kind: MetricKind::Counter, buckets: &[], ..GOOD },
             MetricDef { kind: MetricKind::Gauge, ..GOOD },
             MetricDef { help: "", ..GOOD },
-            MetricDef { labels: &["Projection"], ..GOOD },
+            GOOD.by(&[Label::each("Projection", "projection")]),
+            GOOD.by(&[Label::each("projection", "")]),
+            GOOD.by(&[Label::one_of("outcome", &[])]),
+            GOOD.by(&[Label::one_of("outcome", &["done", ""])]),
         ];
-        for metric in broken {
-            assert!(check(&[&[metric]]).is_err(), "{metric:?}");
+        for metric in BROKEN {
+            assert!(check(&[&[*metric]]).is_err(), "{metric:?}");
         }
         assert!(check(&[&[GOOD], &[GOOD]]).is_err(), "a name twice");
     }

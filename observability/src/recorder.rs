@@ -3,24 +3,16 @@
 use metrics::Unit;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::http::metrics::CATALOGUE as HTTP_CATALOGUE;
 use crate::metric::{MetricDef, MetricKind, MetricUnit};
 use crate::telemetry::{TelemetryConfig, TelemetryError};
+use crate::{counted, http, process};
 
-/// This crate's own metrics that belong to the process as a whole.
-pub const CATALOGUE: &[MetricDef] = &[MetricDef {
-    name: "headwater_build_info",
-    kind: MetricKind::Gauge,
-    unit: MetricUnit::Count,
-    help: "always 1; the version of the running binary",
-    labels: &["version"],
-    buckets: &[],
-}];
+/// What this crate records in every process.
+pub const CATALOGUES: &[&[MetricDef]] = &[process::CATALOGUE, counted::CATALOGUE, http::metrics::CATALOGUE];
 
 pub(crate) fn install(config: &TelemetryConfig<'_>) -> Result<PrometheusHandle, TelemetryError> {
     let failed = |error: &dyn std::fmt::Display| TelemetryError::Recorder(error.to_string());
-    let own = [CATALOGUE, HTTP_CATALOGUE];
-    let all = || config.catalogues.iter().chain(&own).copied().flatten();
+    let all = || config.catalogues.iter().chain(CATALOGUES).copied().flatten();
     // Without buckets of its own a histogram would be served as a summary, and every quantile panel stay empty.
     let mut builder = PrometheusBuilder::new().with_recommended_naming(true);
     for metric in all().filter(|metric| metric.kind == MetricKind::Histogram) {
@@ -32,8 +24,7 @@ pub(crate) fn install(config: &TelemetryConfig<'_>) -> Result<PrometheusHandle, 
     for metric in all() {
         describe(metric);
     }
-    metrics_process::Collector::default().describe();
-    metrics::gauge!("headwater_build_info", "version" => config.service_version.to_owned()).set(1.0);
+    metrics::gauge!(process::BUILD_INFO, "version" => config.service_version.to_owned()).set(1.0);
     Ok(handle)
 }
 

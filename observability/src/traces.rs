@@ -3,7 +3,7 @@
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::filter::filter_fn;
@@ -11,6 +11,7 @@ use tracing_subscriber::layer::Layer;
 use tracing_subscriber::registry::LookupSpan;
 use uuid::Uuid;
 
+use crate::counted::{CountedExporter, CountedProcessor};
 use crate::telemetry::{TelemetryConfig, TelemetryError};
 
 /// Libraries whose spans would drown ours, or feed the exporter with its own calls.
@@ -41,8 +42,9 @@ pub(crate) fn provider(config: &TelemetryConfig<'_>) -> Result<Option<SdkTracerP
     if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
         resource = resource.with_service_name(config.service_name.to_owned());
     }
+    let processor = CountedProcessor(BatchSpanProcessor::builder(CountedExporter(exporter)).build());
     Ok(Some(
-        SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build()).build(),
+        SdkTracerProvider::builder().with_span_processor(processor).with_resource(resource.build()).build(),
     ))
 }
 

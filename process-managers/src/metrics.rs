@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use observability::metric::DURATION_BUCKETS;
-use observability::{MetricDef, MetricKind, MetricUnit};
+use observability::metric::MetricUnit::{Count, Seconds};
+use observability::{Label, MetricDef};
 
 use crate::gateway::GatewayError;
 
@@ -11,32 +12,31 @@ const GATEWAY_DURATION: &str = "gateway_call_duration_seconds";
 const REFUSED: &str = "saga_commands_refused_total";
 const LEDGER_CALLS: &str = "sandbox_calls_total";
 
+/// What can be asked of the gateways, which the sandbox answers.
+const OPERATIONS: &[&str] = &["authorize", "capture", "void", "refund", "carry", "track"];
+
 /// Every metric of this crate.
 pub const CATALOGUE: &[MetricDef] = &[
-    MetricDef {
-        name: GATEWAY_DURATION,
-        kind: MetricKind::Histogram,
-        unit: MetricUnit::Seconds,
-        help: "Time from a call of a gateway to its answer",
-        labels: &["gateway", "operation", "outcome"],
-        buckets: DURATION_BUCKETS,
-    },
-    MetricDef {
-        name: REFUSED,
-        kind: MetricKind::Counter,
-        unit: MetricUnit::Count,
-        help: "Commands of sagas that were refused, or had nothing to change",
-        labels: &["saga", "command", "reason"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: LEDGER_CALLS,
-        kind: MetricKind::Counter,
-        unit: MetricUnit::Count,
-        help: "Calls that the sandbox has answered",
-        labels: &["kind"],
-        buckets: &[],
-    },
+    MetricDef::histogram(
+        GATEWAY_DURATION,
+        Seconds,
+        DURATION_BUCKETS,
+        "Time from a call of a gateway to its answer",
+    )
+    .by(&[
+        Label::one_of("gateway", &["payment", "shipping"]),
+        Label::one_of("operation", OPERATIONS),
+        Label::one_of("outcome", &["answered", "unavailable", "refused", "not_yet"]),
+    ]),
+    MetricDef::counter(REFUSED, Count, "Commands of sagas that were refused, or had nothing to change").by(
+        &[
+            Label::each("saga", "saga"),
+            Label::each("command", "command of a saga"),
+            Label::one_of("reason", &["nothing_to_change", "gateway", "rejected"]),
+        ],
+    ),
+    MetricDef::counter(LEDGER_CALLS, Count, "Calls that the sandbox has answered")
+        .by(&[Label::one_of("kind", OPERATIONS)]),
 ];
 
 pub(crate) fn record_gateway_call(

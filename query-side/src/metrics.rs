@@ -1,55 +1,64 @@
 //! The metrics of this service.
 
-use observability::metric::{DURATION_BUCKETS, MetricDef, MetricKind, MetricUnit, STORAGE_DURATION_BUCKETS};
+use observability::metric::MetricUnit::{Count, Seconds};
+use observability::metric::{DURATION_BUCKETS, STORAGE_DURATION_BUCKETS};
+use observability::{Label, MetricDef};
 
 pub(crate) const OPERATION_DURATION: &str = "graphql_operation_duration_seconds";
 pub(crate) const ERRORS: &str = "graphql_errors_total";
+pub(crate) const FAILED_ANSWERS: &str = "graphql_failed_answers_total";
 pub(crate) const REJECTED: &str = "graphql_rejected_total";
 pub(crate) const POSITION_WAIT: &str = "graphql_position_wait_seconds";
 pub(crate) const SEARCH_DURATION: &str = "search_query_duration_seconds";
+pub(crate) const POOL_MAX: &str = "postgres_pool_connections_max";
+pub(crate) const POOL_WAITING: &str = "postgres_pool_waiting";
+pub(crate) const POOL_WAIT: &str = "postgres_pool_wait_seconds";
+pub(crate) const POOL_TIMEOUTS: &str = "postgres_pool_timeouts_total";
 
 /// Every metric of this crate.
 pub const CATALOGUE: &[MetricDef] = &[
-    MetricDef {
-        name: OPERATION_DURATION,
-        kind: MetricKind::Histogram,
-        unit: MetricUnit::Seconds,
-        help: "from a parsed operation to its answer, waiting for a position included",
-        labels: &["type"],
-        buckets: DURATION_BUCKETS,
-    },
-    MetricDef {
-        name: ERRORS,
-        kind: MetricKind::Counter,
-        unit: MetricUnit::Count,
-        help: "errors in answers by their public code",
-        labels: &["code"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: REJECTED,
-        kind: MetricKind::Counter,
-        unit: MetricUnit::Count,
-        help: "requests refused before anything was read: depth, complexity or overload",
-        labels: &["reason"],
-        buckets: &[],
-    },
-    MetricDef {
-        name: POSITION_WAIT,
-        kind: MetricKind::Histogram,
-        unit: MetricUnit::Seconds,
-        help: "how long requests with a position waited until the read model was there, or gave up",
-        labels: &["outcome"],
-        buckets: DURATION_BUCKETS,
-    },
-    MetricDef {
-        name: SEARCH_DURATION,
-        kind: MetricKind::Histogram,
-        unit: MetricUnit::Seconds,
-        help: "how long the search index took to find a page of hits",
-        labels: &[],
-        buckets: STORAGE_DURATION_BUCKETS,
-    },
+    MetricDef::histogram(
+        OPERATION_DURATION,
+        Seconds,
+        DURATION_BUCKETS,
+        "from a parsed operation to its answer, waiting for a position included",
+    )
+    .by(&[Label::one_of("type", &["query", "mutation", "subscription"])]),
+    MetricDef::counter(ERRORS, Count, "errors in answers by their public code")
+        .by(&[Label::each("code", "error code")]),
+    MetricDef::counter(
+        FAILED_ANSWERS,
+        Count,
+        "answers with status 200 that hold an error of ours; those that failed as a whole have a status of 429 or 5xx",
+    ),
+    MetricDef::counter(
+        REJECTED,
+        Count,
+        "requests refused before anything was read: depth, complexity or overload",
+    )
+    .by(&[Label::one_of("reason", &["depth", "complexity", "overload"])]),
+    MetricDef::histogram(
+        POSITION_WAIT,
+        Seconds,
+        DURATION_BUCKETS,
+        "how long requests with a position waited until the read model was there, or gave up",
+    )
+    .by(&[Label::one_of("outcome", &["reached", "behind", "error"])]),
+    MetricDef::histogram(
+        SEARCH_DURATION,
+        Seconds,
+        STORAGE_DURATION_BUCKETS,
+        "how long the search index took to find a page of hits",
+    ),
+    MetricDef::gauge(POOL_MAX, Count, "connections to Postgres that queries may have at once"),
+    MetricDef::gauge(POOL_WAITING, Count, "queries that wait for a connection to Postgres right now"),
+    MetricDef::histogram(
+        POOL_WAIT,
+        Seconds,
+        STORAGE_DURATION_BUCKETS,
+        "how long queries waited for a connection to Postgres, until they had it or gave up",
+    ),
+    MetricDef::counter(POOL_TIMEOUTS, Count, "queries that got no connection to Postgres in time"),
 ];
 
 #[cfg(test)]

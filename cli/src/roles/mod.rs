@@ -51,7 +51,7 @@ pub async fn process_with(
     let outcome = run(readiness.clone(), async |parts| {
         if let Some(pages) = admin_pages {
             let admin = listeners::bind(Setting::AdminListen, config.admin_listen).await?;
-            admin::start(parts, admin, pages, &telemetry, &readiness);
+            admin::start(parts, config, admin, pages, &telemetry, &readiness);
         }
         start(parts, &readiness).await?;
         starting.open();

@@ -95,8 +95,12 @@ impl<E: Send + Sync + 'static> Worker<E> {
             match ended {
                 Ok(TermEnd::Gone) => return Ok(()),
                 Ok(TermEnd::Shutdown) => return Ok(()),
-                Ok(TermEnd::Superseded) => tracing::info!(projection = name, "another worker has taken over"),
+                Ok(TermEnd::Superseded) => {
+                    self.record_elsewhere();
+                    tracing::info!(projection = name, "another worker has taken over");
+                }
                 Ok(TermEnd::Retired) => {
+                    self.record_elsewhere();
                     tracing::info!(projection = name, "a newer binary has taken over");
                     self.shutdown.cancelled().await;
                     return Ok(());
@@ -111,6 +115,13 @@ impl<E: Send + Sync + 'static> Worker<E> {
                 () = sleep(pause) => pause = (pause * 2).min(PAUSE_LAST),
                 () = self.shutdown.cancelled() => return Ok(()),
             }
+        }
+    }
+
+    /// Takes back what this process has measured of a projection that another one folds now.
+    fn record_elsewhere(&self) {
+        if self.is_active() {
+            metrics::record_elsewhere(self.projection.name);
         }
     }
 

@@ -11,17 +11,12 @@ use std::sync::OnceLock;
 use axum::Router;
 use axum::routing::get;
 use observability::metric::COUNT_BUCKETS;
-use observability::{LogFormat, MetricDef, MetricKind, MetricUnit, Telemetry, TelemetryConfig};
+use observability::{Label, LogFormat, MetricDef, MetricUnit, Telemetry, TelemetryConfig};
 use tokio::net::TcpListener;
 
-const CATALOGUE: &[MetricDef] = &[MetricDef {
-    name: "fold_batch_events",
-    kind: MetricKind::Histogram,
-    unit: MetricUnit::Count,
-    help: "events of a batch",
-    labels: &["projection"],
-    buckets: COUNT_BUCKETS,
-}];
+const CATALOGUE: &[MetricDef] =
+    &[MetricDef::histogram("fold_batch_events", MetricUnit::Count, COUNT_BUCKETS, "events of a batch")
+        .by(&[Label::each("projection", "projection")])];
 
 fn config() -> TelemetryConfig<'static> {
     TelemetryConfig {

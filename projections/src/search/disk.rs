@@ -16,7 +16,6 @@ const WRITER_MEMORY: usize = 32 * 1024 * 1024;
 
 /// An open index.
 pub(super) struct Disk {
-    version: i32,
     reader: IndexReader,
     writer: IndexWriter,
     fields: Fields,
@@ -34,16 +33,16 @@ impl Disk {
             Err(error) if !directory.exists() => tracing::debug!(%error, "there is no search index yet"),
             Err(error) => tracing::warn!(%error, "the search index is damaged and is built anew"),
         }
-        Self::create(directory, version)
+        Self::create(directory)
     }
 
     /// Makes an empty index in a directory, whatever is in there.
-    pub(super) fn create(directory: &Path, version: i32) -> Result<Self, tantivy::TantivyError> {
+    pub(super) fn create(directory: &Path) -> Result<Self, tantivy::TantivyError> {
         if directory.exists() {
             fs::remove_dir_all(directory)?;
         }
         fs::create_dir_all(directory)?;
-        Self::on(&read_model::search::open(directory)?, version, None)
+        Self::on(&read_model::search::open(directory)?, None)
     }
 
     /// None when it is sound and of no use.
@@ -58,17 +57,16 @@ impl Disk {
         let payload = metas.payload.as_deref().and_then(Payload::parse);
         let new = metas.segments.is_empty() && metas.payload.is_none();
         let ours = payload.is_some_and(|payload| payload.version == version);
-        if new || ours { Self::on(&index, version, payload).map(Some) } else { Ok(None) }
+        if new || ours { Self::on(&index, payload).map(Some) } else { Ok(None) }
     }
 
-    fn on(index: &Index, version: i32, payload: Option<Payload>) -> Result<Self, tantivy::TantivyError> {
+    fn on(index: &Index, payload: Option<Payload>) -> Result<Self, tantivy::TantivyError> {
         let options = IndexWriterOptions::builder()
             .num_worker_threads(1)
             .num_merge_threads(1)
             .memory_budget_per_thread(WRITER_MEMORY)
             .build();
         Ok(Self {
-            version,
             reader: index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?,
             writer: index.writer_with_options(options)?,
             fields: Fields::new(),
@@ -96,7 +94,7 @@ impl Disk {
         commit.commit()?;
         self.reader.reload()?;
         self.payload = Some(payload);
-        metrics::committed(self.version, begun.elapsed());
+        metrics::committed(begun.elapsed());
         Ok(())
     }
 

@@ -106,11 +106,13 @@ impl Keeper {
         }
         // What is not handed back is closed: after an error nobody knows what is in the writer.
         disk = bring(disk, &mut table, self.version).await?;
-        let position = table.position;
+        let (position, active) = (table.position, table.active);
         self.covered = Some(position);
         let searcher = disk.searcher();
         self.disk = Some(disk);
-        metrics::published(self.version, &searcher, position);
+        if active {
+            metrics::published(&searcher, position);
+        }
         self.indexes.publish(self.version, Published { searcher, position, looked_at });
         Ok(())
     }
@@ -139,7 +141,7 @@ impl Keeper {
         self.covered = None;
         blocking(move || {
             drop(disk);
-            Disk::create(&directory, version)
+            Disk::create(&directory)
         })
         .await
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use contract::status::{Stage, VERSION_TABLE};
+use contract::status::{PROJECTION_TABLE, Stage, VERSION_TABLE};
 use contract::{LogIdentity, LogPosition, Position};
 use deadpool_postgres::{Pool, Transaction};
 use read_model::View;
@@ -21,6 +21,8 @@ pub(super) struct TableSnapshot<'a> {
     transaction: Transaction<'a>,
     /// Up to where the log is folded into the table.
     pub(super) position: Position,
+    /// Whether it is the version that readers use.
+    pub(super) active: bool,
     statement: String,
     /// The row that was read last.
     last: (i64, Uuid),
@@ -53,22 +55,25 @@ pub(super) async fn open(
         .read_only(true)
         .start()
         .await?;
-    let status =
-        format!("SELECT log_identity, position FROM {VERSION_TABLE} WHERE name = $1 AND version = $2");
-    let status = match transaction.query_opt(&status, &[&CATALOGUE.name, &version]).await {
-        Ok(Some(row)) => position(&row)?,
+    let status = format!(
+        "SELECT log_identity, position, EXISTS (SELECT FROM {PROJECTION_TABLE} WHERE name = $1 AND active_version = $2) \
+            AS active FROM {VERSION_TABLE} WHERE name = $1 AND version = $2"
+    );
+    let (position, active) = match transaction.query_opt(&status, &[&CATALOGUE.name, &version]).await {
+        Ok(Some(row)) => (position(&row)?, row.try_get("active")?),
         Ok(None) => return Ok(None),
         // The tables come with the first start of the projections.
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let statement = format!(
-        "SELECT {} FROM {} WHERE ({position}, product_id) > ($1, $2) ORDER BY {position}, product_id LIMIT {CHUNK}",
+        "SELECT {} FROM {} WHERE ({}, product_id) > ($1, $2) ORDER BY {}, product_id LIMIT {CHUNK}",
         PRODUCT_TEXTS.column_list(),
         PRODUCT_TEXTS.table(version),
-        position = View::POSITION,
+        View::POSITION,
+        View::POSITION,
     );
-    Ok(Some(TableSnapshot { transaction, position: status, statement, last: (-1, Uuid::max()) }))
+    Ok(Some(TableSnapshot { transaction, position, active, statement, last: (-1, Uuid::max()) }))
 }
 
 impl TableSnapshot<'_> {

@@ -9,7 +9,7 @@ use axum::response::Response;
 use contract::{ApiError, ErrorCode};
 
 use crate::error::{request_error, settle_code};
-use crate::metrics::{ERRORS, REJECTED};
+use crate::metrics::{ERRORS, FAILED_ANSWERS, REJECTED};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const GRAPHQL_JSON: HeaderValue = HeaderValue::from_static("application/graphql-response+json");
@@ -25,9 +25,11 @@ pub(super) fn failed(error: &ApiError) -> Answer {
 /// The answer over HTTP, in the media type that the client asks for.
 pub(super) fn respond(request_headers: &HeaderMap, mut answer: Answer) -> Response {
     let mut refused = None;
+    let mut is_ours = false;
     for error in &mut answer.errors {
         let code = settle_code(error);
         metrics::counter!(ERRORS, "code" => code.as_str()).increment(1);
+        is_ours |= code.http_status() >= 500 || code == ErrorCode::TooManyRequests;
         // Who is turned away for want of room hears of it in one way, however far the query had come.
         let is_refused = error.path.is_empty() || code == ErrorCode::TooManyRequests;
         if is_refused && answer.data == Value::Null {
@@ -36,6 +38,9 @@ pub(super) fn respond(request_headers: &HeaderMap, mut answer: Answer) -> Respon
     }
     if let Some(reason) = refused.and_then(limit) {
         metrics::counter!(REJECTED, "reason" => reason).increment(1);
+    }
+    if is_ours && refused.is_none() {
+        metrics::counter!(FAILED_ANSWERS).increment(1);
     }
     let status = refused.map_or(StatusCode::OK, |code| {
         StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

@@ -9,6 +9,7 @@ use postgres_types::ToSql;
 use read_model::{PROJECTIONS, Projection, View};
 use tokio_postgres::Row;
 
+use super::connection::connection;
 use super::status::{STATUS_SQL, VersionStatus};
 use crate::error::ReadError;
 
@@ -28,7 +29,7 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Opens a snapshot; its beginning and the status rows are one round trip.
     pub(super) async fn open(pool: &Pool) -> Result<Self, ReadError> {
-        let mut snapshot = Self { client: Some(pool.get().await?), statuses: Vec::new(), pinned: None };
+        let mut snapshot = Self { client: Some(connection(pool).await?), statuses: Vec::new(), pinned: None };
         let client = snapshot.client();
         let begin = client.batch_execute(BEGIN);
         let status = async {
