@@ -2,6 +2,7 @@
 //! again. The tests stand in `tests/it`; here is only what they share.
 
 mod process;
+pub mod prometheus;
 mod request;
 mod retail;
 

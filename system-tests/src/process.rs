@@ -73,6 +73,8 @@ pub struct Options {
     pub sandbox: Option<SocketAddr>,
     /// Whether a new shop gets the sample.
     pub sample: bool,
+    /// Variables of the environment.
+    pub variables: Vec<(String, String)>,
 }
 
 impl Options {
@@ -87,6 +89,7 @@ impl Options {
             admin: None,
             sandbox: None,
             sample: false,
+            variables: Vec::new(),
         }
     }
 }
@@ -156,6 +159,7 @@ impl Headwater {
         for (flag, address) in listening {
             command.arg(flag).arg(address.to_string());
         }
+        command.envs(options.variables.iter().map(|(name, value)| (name, value)));
         command.env_remove("DATABASE_URL").current_dir("/");
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         if let Account::Ordinary(id) = options.account {

@@ -68,6 +68,14 @@ impl Client {
         self.send(self.http.get(format!("{}{path}", self.base)), &[]).await
     }
 
+    /// Makes a request of any method, without a body.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn request(&self, method: reqwest::Method, path: &str) -> Result<Answer> {
+        self.send(self.http.request(method, format!("{}{path}", self.base)), &[]).await
+    }
+
     /// Asks a GraphQL question, at a position if one is given; the answer's body has `data`, `errors`, `extensions`.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("read-model", &[]),
     ("projections", &["domain", "vault", "event-store", "engine", "read-model"]),
     ("query-side", &["read-model"]),
+    ("dashboards", &[]),
 ];
 const MAY_USE_ALL: &[&str] = &["cli", "system-tests"];
 const LEAVES: &[&str] = &["contract", "observability"];

@@ -7,6 +7,7 @@ mod house;
 mod interrupted;
 mod log_check;
 mod logs;
+mod monitoring;
 mod parked;
 mod readme;
 mod reset_views;

@@ -15,11 +15,28 @@ use crate::home;
 const SOON: Duration = Duration::from_secs(30);
 
 /// `headwater` with these words, for a data directory.
-async fn headwater(data_dir: &Path, words: &[&str]) -> Result<Output> {
+pub(crate) async fn headwater(data_dir: &Path, words: &[&str]) -> Result<Output> {
     let mut command = Command::new(binary()?);
     command.args(words).arg("--data-dir").arg(data_dir);
     command.env_remove("HEADWATER_EVENTSTORE").stdin(Stdio::null());
     Ok(tokio::task::spawn_blocking(move || command.output()).await??)
+}
+
+/// Appends two events to the stream of an order that no version of it ever wrote, and gives the place that they park.
+pub(crate) async fn append_unreadable_order(running: &Headwater) -> Result<String> {
+    let log = EventStore::connect(&format!("esdb://{}?tls=false", running.node))?;
+    let stream = StreamId::new("order", &Uuid::new_v4());
+    for _ in 0..2 {
+        let id = Uuid::new_v4();
+        let event = NewEvent {
+            id: EventId(id),
+            event_type: "OrderPlaced".into(),
+            data: b"{\"lines\":\"none\"}".as_slice().into(),
+            metadata: Metadata::of_command(id, 1, jiff::Timestamp::now()),
+        };
+        log.append(&stream, Expected::Any, vec![event]).await?;
+    }
+    Ok(format!("stream/{stream}"))
 }
 
 async fn list(data_dir: &Path) -> Result<Vec<Value>> {
@@ -40,19 +57,7 @@ async fn an_event_that_cannot_be_read_parks_its_stream_until_somebody_skips_it()
     let node = running.node.to_string();
     assert_eq!(list(&options.data_dir).await?, [] as [Value; 0]);
 
-    let log = EventStore::connect(&format!("esdb://{node}?tls=false"))?;
-    let stream = StreamId::new("order", &Uuid::new_v4());
-    for _ in 0..2 {
-        let id = Uuid::new_v4();
-        let event = NewEvent {
-            id: EventId(id),
-            event_type: "OrderPlaced".into(),
-            data: b"{\"lines\":\"none\"}".as_slice().into(),
-            metadata: Metadata::of_command(id, 1, jiff::Timestamp::now()),
-        };
-        log.append(&stream, Expected::Any, vec![event]).await?;
-    }
-    let place = format!("stream/{stream}");
+    let place = append_unreadable_order(&running).await?;
     // The shop's views and the saga of orders both read orders.
     let parked = eventually("both parked", SOON, async || {
         let parked = list(&options.data_dir).await?;

@@ -1,0 +1,133 @@
+//! A dashboard: rows of panels, laid out by themselves, with the variables, links and marks that all of them share.
+
+use serde_json::{Value, json};
+
+use crate::panel::{Panel, datasource};
+
+/// A row of panels under a heading.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The heading.
+    pub title: &'static str,
+    /// The panels, in reading order.
+    pub panels: Vec<Panel>,
+}
+
+/// A dashboard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Board {
+    /// Its address; it never changes.
+    pub uid: &'static str,
+    /// Its title.
+    pub title: &'static str,
+    /// What one sees there.
+    pub description: &'static str,
+    /// Its rows.
+    pub rows: Vec<Row>,
+}
+
+/// The columns of Grafana's grid.
+const COLUMNS: u64 = 24;
+
+impl Row {
+    /// A row of panels.
+    #[must_use]
+    pub fn new(title: &'static str, panels: impl Into<Vec<Panel>>) -> Self {
+        Self { title, panels: panels.into() }
+    }
+}
+
+impl Board {
+    /// Every panel.
+    pub fn panels(&self) -> impl Iterator<Item = &Panel> {
+        self.rows.iter().flat_map(|row| &row.panels)
+    }
+
+    /// As Grafana reads it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({
+            "uid": self.uid,
+            "title": self.title,
+            "description": self.description,
+            "tags": ["headwater"],
+            "schemaVersion": 41,
+            "editable": false,
+            "graphTooltip": 1,
+            "timezone": "browser",
+            "time": { "from": "now-1h", "to": "now" },
+            "refresh": "10s",
+            "templating": { "list": variables() },
+            "annotations": { "list": marks() },
+            "links": [{
+                "type": "dashboards", "title": "Headwater", "tags": ["headwater"],
+                "asDropdown": true, "includeVars": true, "keepTime": true,
+            }],
+            "panels": self.panels_json(),
+        })
+    }
+
+    fn panels_json(&self) -> Vec<Value> {
+        let mut out = Vec::new();
+        let mut y = 0;
+        for row in &self.rows {
+            out.push(json!({
+                "id": out.len() + 1, "type": "row", "title": row.title, "collapsed": false, "panels": [],
+                "gridPos": { "x": 0, "y": y, "w": COLUMNS, "h": 1 },
+            }));
+            y += 1;
+            let (mut x, mut height) = (0, 0);
+            for panel in &row.panels {
+                // The next line begins where the panel has no room left, or is of another height.
+                if x + panel.width() > COLUMNS || (x > 0 && panel.height() != height) {
+                    (x, y) = (0, y + height);
+                }
+                height = panel.height();
+                out.push(panel.to_json(out.len() as u64 + 1, (x, y)));
+                x += panel.width();
+            }
+            y += height;
+        }
+        out
+    }
+}
+
+fn variables() -> Value {
+    let labels = |name: &str, label: &str, query: &str| {
+        json!({
+            "name": name, "label": label, "type": "query", "datasource": datasource(),
+            "query": { "query": query, "refId": name }, "definition": query,
+            "refresh": 2, "sort": 1, "multi": true, "includeAll": true, "allValue": ".+",
+            "current": { "text": ["All"], "value": ["$__all"] },
+        })
+    };
+    json!([
+        { "name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "current": {} },
+        labels("job", "Job", "label_values(headwater_build_info, job)"),
+        labels("instance", "Instance", r#"label_values(headwater_build_info{job=~"$job"}, instance)"#),
+    ])
+}
+
+/// What else happened: starts of processes, and of rebuilds.
+fn marks() -> Value {
+    let mark = |name: &str, colour: &str, expr: &str, text: &str| {
+        json!({
+            "name": name, "enable": true, "iconColor": colour, "datasource": datasource(),
+            "expr": expr, "step": "30s", "titleFormat": name, "textFormat": text, "useValueForTime": true,
+        })
+    };
+    json!([
+        mark(
+            "Start",
+            "blue",
+            r#"process_start_time_seconds{job=~"$job", instance=~"$instance"} * 1000"#,
+            "{{job}} {{instance}}",
+        ),
+        mark(
+            "Rebuild",
+            "purple",
+            r#"(projection_rebuild_start_timestamp_seconds{job=~"$job", instance=~"$instance"} > 0) * 1000"#,
+            "{{projection}}",
+        ),
+    ])
+}
