@@ -1,4 +1,4 @@
-//! The rules of Grafana's dashboard linter, and some more. `EXEMPT` says what need not keep which, and why.
+//! The rules of Grafana's dashboard linter, and some more.
 
 use std::collections::BTreeSet;
 

@@ -3,6 +3,7 @@
 mod cases;
 mod catalogue;
 mod contract;
+mod faults;
 mod live;
 mod rules;
 
