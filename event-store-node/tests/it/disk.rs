@@ -26,6 +26,7 @@ struct Content {
 struct Switches {
     syncs: AtomicU64,
     fails: AtomicBool,
+    is_full: AtomicBool,
     held: Mutex<bool>,
     released: Condvar,
 }
@@ -70,6 +71,11 @@ impl MemoryDisk {
     /// Makes every further sync of the log fail.
     pub fn fail_syncs(&self) {
         self.switches.fails.store(true, Ordering::SeqCst);
+    }
+
+    /// Leaves no room for another file.
+    pub fn fill(&self) {
+        self.switches.is_full.store(true, Ordering::SeqCst);
     }
 
     /// Makes syncs of the log wait.
@@ -117,6 +123,9 @@ impl Disk for MemoryDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        if self.switches.is_full.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let content = Arc::<Mutex<Content>>::default();
         lock(&self.files).insert(path.to_owned(), Arc::clone(&content));
         Ok(self.file(path, content))

@@ -127,6 +127,30 @@ async fn after_a_failed_sync_nothing_is_acknowledged_until_the_log_is_opened_aga
     again.close();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_has_no_room_for_its_next_segment_says_that_it_has_failed() {
+    let disk = MemoryDisk::default();
+    let storage = open(&disk);
+    disk.fill();
+    let mut acknowledged = 0;
+    let refused = loop {
+        match storage.append(request("a-1", Expected::Any, &[60_000])).await {
+            Ok(_) => acknowledged += 1,
+            Err(error) => break error,
+        }
+        assert!(acknowledged < 10, "more than a segment holds");
+    };
+    assert!(acknowledged > 0, "{refused:?}");
+    assert!(
+        storage.statistics().expect("statistics").has_failed,
+        "a failure that nobody hears of: {refused:?}"
+    );
+    let later = storage.append(request("b-1", Expected::Any, &[10])).await;
+    assert!(matches!(later, Err(AppendError::Stopped(_))), "{later:?}");
+    assert_eq!(ids(&storage, "a-1").len(), acknowledged);
+    storage.close();
+}
+
 /// What one writer knows at the moment of the crash.
 #[derive(Default)]
 struct Told {
