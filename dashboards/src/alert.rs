@@ -112,6 +112,14 @@ pub const CAUSES: &[Alert] = &[
         dashboard: "headwater-projections",
     },
     Alert {
+        name: "RebuildNeedsDecision",
+        expr: r#"max by (projection, stage) (projection_versions{stage=~"halted|differs"}) > 0"#,
+        for_: "1m",
+        severity: Ticket,
+        summary: "a version of projection {{ $labels.projection }} waits for a person: {{ $labels.stage }}",
+        dashboard: "headwater-projections",
+    },
+    Alert {
         name: "SearchIndexBehind",
         expr: r#"max(projection_checkpoint_position{projection="catalogue"} offset 5m) > min(search_index_position)"#,
         for_: "5m",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::LogPosition;
-use contract::status::State;
+use contract::status::{Stage, State};
 use jiff::Timestamp;
 use metrics::{counter, gauge, histogram};
 use observability::metric::MetricUnit::{Bytes, Count, Seconds};
@@ -15,6 +15,7 @@ use observability::{Label, MetricDef};
 use crate::build::Progress;
 use crate::event::Recorded;
 use crate::saga::{Census, DispatchError};
+use crate::versions::VersionRow;
 use crate::write::commit::Status;
 
 const LAG: &str = "projection_lag_seconds";
@@ -30,6 +31,7 @@ const REBUILD_POSITION: &str = "projection_rebuild_position";
 const REBUILD_TARGET: &str = "projection_rebuild_target_position";
 const REBUILD_EVENTS: &str = "projection_rebuild_events";
 const REBUILD_ROWS: &str = "projection_rebuild_rows";
+const VERSIONS: &str = "projection_versions";
 const PARKED_KEYS: &str = "projection_parked_keys";
 const PARKED_OLDEST: &str = "projection_parked_oldest_seconds";
 const PARKED: &str = "projection_parked_total";
@@ -111,6 +113,15 @@ pub const CATALOGUE: &[MetricDef] = &[
         .by(&[PROJECTION]),
     MetricDef::gauge(REBUILD_ROWS, Count, "rows written into the version being built, or built last")
         .by(&[PROJECTION]),
+    MetricDef::gauge(
+        VERSIONS,
+        Count,
+        "versions of the projection by stage; halted are those whose build stopped at what only a person can change",
+    )
+    .by(&[
+        PROJECTION,
+        Label::one_of("stage", &["building", "halted", "differs", "switching", "ready", "dropping"]),
+    ]),
     MetricDef::gauge(
         PARKED_KEYS,
         Count,
@@ -265,6 +276,19 @@ pub(crate) fn record_build(projection: &'static str, progress: &Progress) {
 /// This process builds no version of the projection, or not any more.
 pub(crate) fn record_no_build(projection: &'static str) {
     gauge!(REBUILD_START, "projection" => projection).set(0.0);
+}
+
+/// Which versions there are. Every process that has the projection says so, whoever works at them.
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn record_versions(projection: &'static str, versions: &[VersionRow]) {
+    let show = |stage: String, count: usize| {
+        gauge!(VERSIONS, "projection" => projection, "stage" => stage).set(count as f64);
+    };
+    for stage in Stage::ALL {
+        let is_there = |row: &&VersionRow| row.stage == stage && !row.is_halted;
+        show(stage.as_str().to_ascii_lowercase(), versions.iter().filter(is_there).count());
+    }
+    show("halted".to_owned(), versions.iter().filter(|row| row.is_halted).count());
 }
 
 /// A command of a saga was sent.

@@ -101,6 +101,13 @@ fn rebuild() -> Row {
                 "{{projection}}",
                 "max by (projection) ((projection_rebuild_start_timestamp_seconds{@} > bool 0) * clamp_min(projection_rebuild_target_position{@} - projection_rebuild_position{@}, 0) / (deriv(projection_rebuild_position{@}[$__rate_interval]) > 0))",
             ),
+            lines("Versions", "none", "Versions by stage: those that differ or are halted wait for a person.")
+                .query(
+                    "{{projection}} {{stage}}",
+                    "max by (projection, stage) (projection_versions{@}) > 0",
+                )
+                .runbook("RebuildNeedsDecision")
+                .wide(),
             lines("Events folded", "none", "Events folded into the version that is being built, or was built last.")
                 .query("{{projection}}", "max by (projection) (projection_rebuild_events{@})"),
             lines("Rows written", "none", "Rows written into that version.")

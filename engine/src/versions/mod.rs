@@ -31,6 +31,8 @@ pub(crate) struct VersionRow {
     pub(crate) fold: i32,
     pub(crate) stage: Stage,
     pub(crate) position: i64,
+    /// Whether its build has stopped at something that only a person can change.
+    pub(crate) is_halted: bool,
 }
 
 impl Standing {
@@ -48,7 +50,8 @@ impl Standing {
 pub(crate) const LOCK_PROJECTION: &str = "SELECT active_version FROM projection WHERE name = $1 FOR UPDATE";
 
 const STANDING: &str = "
-    SELECT p.active_version, p.previous_version, v.version, v.fold, v.stage, v.position FROM projection p
+    SELECT p.active_version, p.previous_version, v.version, v.fold, v.stage, v.position,
+        v.stage = 'BUILDING' AND v.state IN ('FAILED', 'NEEDS_UPGRADE') FROM projection p
     JOIN projection_version v USING (name) WHERE p.name = $1 ORDER BY v.version";
 
 /// Reads the rows of a projection; none when it has none yet.
@@ -66,6 +69,7 @@ pub(crate) async fn standing(
             fold: row.try_get(3)?,
             stage: stage(row.try_get(4)?),
             position: row.try_get(5)?,
+            is_halted: row.try_get(6)?,
         });
     }
     Ok(Some(Standing { active, previous, versions }))

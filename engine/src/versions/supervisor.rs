@@ -17,6 +17,7 @@ use super::drop as dropping;
 use super::{Standing, begin, standing};
 use crate::build::Builder;
 use crate::error::EngineError;
+use crate::metrics;
 use crate::projection::Projection;
 use crate::source::feed::Log;
 use crate::worker::{Shared, Worker};
@@ -98,6 +99,7 @@ impl<E: Send + Sync + 'static> Supervisor<E> {
             found = standing(&**client, self.name).await?;
         }
         let Some(standing) = found else { return Ok(()) };
+        metrics::record_versions(self.name, &standing.versions);
         let newest = self.newest();
         let knows = |fold: i32| self.fold(fold).is_some();
         if !standing.versions.iter().any(|row| knows(row.fold)) && self.is_outdated(&standing) {

@@ -130,6 +130,28 @@ pub(super) const CAUSES: &[Case] = &[
         &[],
     ),
     case(
+        "a rebuilt version differs",
+        5,
+        &[(r#"projection_versions{projection="shop",stage="differs"}"#, "0 1x10")],
+        &[("RebuildNeedsDecision", "ticket")],
+    ),
+    case(
+        "a build has stopped",
+        5,
+        &[(r#"projection_versions{projection="shop",stage="halted"}"#, "0 1x10")],
+        &[("RebuildNeedsDecision", "ticket")],
+    ),
+    case(
+        "a version is built, and one is kept",
+        5,
+        &[
+            (r#"projection_versions{projection="shop",stage="building"}"#, "1x10"),
+            (r#"projection_versions{projection="shop",stage="ready"}"#, "2x10"),
+            (r#"projection_versions{projection="shop",stage="differs"}"#, "0x10"),
+        ],
+        &[],
+    ),
+    case(
         "the search index stands still",
         30,
         &[

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::live::configure;
 use crate::home;
-use crate::parked::append_unreadable_order;
+use crate::parked::{append_unreadable_order, headwater};
 
 /// For a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -168,6 +168,27 @@ async fn a_database_in_which_a_worker_is_held_up() -> Result<()> {
     watched.fires(&["ProjectionWithoutWorker"], nothing).await?;
     held.rollback().await?;
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_whose_rows_are_not_those_of_the_log() -> Result<()> {
+    let mut watched = Watched::start(&[]).await?;
+    let user = json!({ "customerNumber": "17", "name": "Ada", "country": "France" });
+    let registered = watched.client()?.post("/v1/users", &[], &user).await?;
+    ensure!(registered.status == 201, "{registered:?}");
+    let (client, asked) = (watched.client()?, "{ customers(first: 1) { totalCount } }");
+    let seen = client.query(asked, &json!({}), Some(registered.position())).await?;
+    ensure!(seen.body["data"]["customers"]["totalCount"] == 1, "{seen:?}");
+    let url = std::fs::read_to_string(watched.data_dir.join("database-url"))?;
+    let (database, connection) = tokio_postgres::connect(url.trim(), NoTls).await?;
+    tokio::spawn(connection);
+    // As if a row had been lost: what the engine counted no longer fits what the log says.
+    let counted =
+        "UPDATE headwater.projection_checksum SET row_count = row_count + 1 WHERE view = 'customers'";
+    ensure!(database.execute(counted, &[]).await? > 0);
+    let rebuilt = headwater(&watched.data_dir, &["rebuild", "customers"]).await?;
+    ensure!(!rebuilt.status.success(), "{rebuilt:?}");
+    watched.fires(&["RebuildNeedsDecision"], nothing).await
 }
 
 /// A file system in memory, as long as it lives.
