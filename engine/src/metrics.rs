@@ -1,4 +1,5 @@
-//! The metrics of projections. Only the worker that folds a projection records them.
+//! The metrics of projections. Only the worker that folds a projection records them, but for its versions, which every
+//! process that has it sees.
 
 use std::collections::HashSet;
 use std::sync::Arc;

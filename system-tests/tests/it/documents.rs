@@ -1,10 +1,6 @@
 //! Documents name paths; every one must be there, so that the map does not rot.
 
-use std::path::{Path, PathBuf};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the workspace").to_owned()
-}
+use crate::root;
 
 /// Words in backticks that look like a path of this repository: a known top folder or file, then maybe more.
 fn paths_in(text: &str, tops: &[String]) -> Vec<String> {

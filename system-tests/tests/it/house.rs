@@ -6,6 +6,8 @@ use std::process::Command;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
+use crate::root;
+
 /// Normal dependencies that a crate may have on others of the workspace. Everyone may use `contract` and
 /// `observability`, but for those two themselves; `cli` and `system-tests` may use all.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -33,10 +35,6 @@ const IMPURE: &[&str] =
 
 /// A file past this is two rooms. Generated code is exempt.
 const LINES_MAX: usize = 500;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the workspace").to_owned()
-}
 
 #[test]
 fn edges_between_crates_point_forward_only() {

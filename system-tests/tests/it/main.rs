@@ -17,6 +17,12 @@ mod shop;
 mod spine;
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// The top of the repository.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the workspace").to_owned()
+}
 
 /// A temporary home for data. Such folders are closed to others, but the private PostgreSQL of a root process runs
 /// as another account and must be able to reach its own folder inside.

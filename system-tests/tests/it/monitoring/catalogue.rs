@@ -8,7 +8,7 @@ use domain::{ShopEvent, order, payment, product, returns, shipment, stock, user}
 use observability::{Label, MetricDef, MetricKind, MetricUnit, Values};
 use serde_json::Value;
 
-use super::root;
+use crate::root;
 
 /// Set to write the page anew instead of comparing it.
 const UPDATE: &str = "UPDATE_METRICS";
@@ -22,7 +22,7 @@ those of the roles that it runs, each from the first time that there is somethin
 values: none is an id, a stream, a path or a text that a client sends.
 ";
 
-/// The catalogues under the names of what they tell of.
+/// Every metric of the binary.
 pub(super) fn metrics() -> Vec<&'static MetricDef> {
     cli::telemetry::all_catalogues().flatten().collect()
 }
@@ -55,7 +55,6 @@ pub(super) fn allows(label: &Label, value: &str) -> bool {
         }
         Values::Each("status of HTTP") => value.parse().is_ok_and(|status| (100..600).contains(&status)),
         Values::Each("version of the binary") => value == env!("CARGO_PKG_VERSION"),
-        Values::Each("projection") => false,
         Values::Each(other) => panic!("nobody knows what `{other}` are: say it here"),
     }
 }

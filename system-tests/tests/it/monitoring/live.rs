@@ -1,5 +1,5 @@
-//! A running shop under load, scraped by a real Prometheus: every query of every dashboard and rule has an answer, and
-//! what is scraped is what the catalogue says.
+//! A running shop under load, scraped by a real Prometheus: every query of every dashboard has an answer, and what
+//! is scraped is what the catalogue says.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -75,11 +75,13 @@ fn queries() -> Vec<(String, String)> {
 async fn every_query_has_an_answer_and_every_series_is_of_the_catalogue() -> Result<()> {
     let home = home()?;
     // Nobody collects the traces: that they are lost must show.
-    let variables = vec![("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), "http://127.0.0.1:9".to_owned())];
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"),
+        ("HEADWATER_START_STANDARD_PROJECTIONS", "true"),
+    ];
     let options = Options {
         sample: true,
-        variables: [variables, vec![("HEADWATER_START_STANDARD_PROJECTIONS".to_owned(), "true".to_owned())]]
-            .concat(),
+        variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         ..Options::at(&home.path().join("data"))
     };
     let running = Headwater::start(&options).await?;

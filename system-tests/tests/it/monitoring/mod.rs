@@ -6,9 +6,3 @@ mod contract;
 mod faults;
 mod live;
 mod rules;
-
-use std::path::{Path, PathBuf};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the workspace").to_owned()
-}

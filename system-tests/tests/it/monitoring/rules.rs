@@ -9,7 +9,7 @@ use dashboards::slo::SLOS;
 use system_tests::prometheus::promtool;
 
 use super::cases::{self, Case};
-use super::root;
+use crate::root;
 
 const PIPELINE: &str = "observability/pipeline/prometheus";
 
@@ -119,7 +119,7 @@ fn rules_and_configuration_are_sound() -> Result<()> {
     let folder = root().join(PIPELINE);
     let config = folder.join("prometheus.yml");
     let said = promtool(&["check", "config", &config.display().to_string()], None)?;
-    assert!(said.contains("79 rules found") || said.matches("rules found").count() == 2, "{said}");
+    assert_eq!(said.matches("rules found").count(), 2, "{said}");
     Ok(())
 }
 
