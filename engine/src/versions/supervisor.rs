@@ -73,10 +73,14 @@ impl<E: Send + Sync + 'static> Supervisor<E> {
 
     async fn supervise(&self, crew: &mut Crew) -> Result<(), EngineError> {
         loop {
-            match self.look(crew).await {
-                Err(error) if error.is_refusal() => return Err(error),
-                Err(error) => tracing::warn!(projection = self.name, %error, "its versions cannot be read"),
-                Ok(()) => {}
+            // A statement that hangs must not hold up the end.
+            match self.shutdown.run_until_cancelled(self.look(crew)).await {
+                None => return Ok(()),
+                Some(Err(error)) if error.is_refusal() => return Err(error),
+                Some(Err(error)) => {
+                    tracing::warn!(projection = self.name, %error, "its versions cannot be read")
+                }
+                Some(Ok(())) => {}
             }
             tokio::select! {
                 () = self.shutdown.cancelled() => return Ok(()),

@@ -145,6 +145,14 @@ async fn an_engine_stops_within_its_grace_when_nothing_answers() {
     let mut client = database.pool.get().await.unwrap();
     let holding = client.transaction().await.unwrap();
     holding.batch_execute("LOCK TABLE projection_version").await.unwrap();
+    // The one who looks at the versions waits for us, and the worker or its heartbeat.
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+        AND datname = current_database() AND query LIKE '%previous_version%'";
+    // On a connection of its own: within a transaction the view does not change.
+    let onlooker = database.pool.get().await.unwrap();
+    while onlooker.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     tokio::time::timeout(Duration::from_secs(8), engine.stop())
         .await
         .expect("stops though a statement hangs");
