@@ -317,7 +317,7 @@ impl Running {
         self.task.await.unwrap().unwrap();
     }
 
-    /// As a process that is killed: nothing more is done, wherever it was.
+    /// As a process that is killed, wherever it was; but a command under way may outlive it for a moment.
     pub async fn crash(self) {
         self.task.abort();
         assert!(self.task.await.is_err_and(|ended| ended.is_cancelled()));
