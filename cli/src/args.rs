@@ -162,6 +162,10 @@ pub struct StorageFlags {
     /// request=warn, so without a line for every request]
     #[arg(long, value_name = "FILTER")]
     pub log_filter: Option<String>,
+    /// Memory for the latest requests and log lines on the admin server's page /ops, MiB; 0 for no such page
+    /// [env: HEADWATER_OPS_MEMORY] [default: 16]
+    #[arg(long, value_name = "MIB")]
+    pub ops_memory: Option<String>,
 }
 
 /// Where to listen, and which log to use.
@@ -327,6 +331,7 @@ impl From<StorageFlags> for Given {
             (Setting::DatabaseUrl, flags.database_url),
             (Setting::LogFormat, flags.log_format),
             (Setting::LogFilter, flags.log_filter),
+            (Setting::OpsMemory, flags.ops_memory),
         ];
         Self { file: flags.config, settings: present(settings) }
     }

@@ -13,6 +13,7 @@ mod failure;
 mod http;
 mod import;
 mod listeners;
+mod ops;
 mod roles;
 mod sample;
 mod shutdown;

@@ -21,17 +21,18 @@ pub fn all_catalogues() -> impl Iterator<Item = &'static [MetricDef]> {
     CATALOGUES.iter().chain(observability::recorder::CATALOGUES).copied()
 }
 
-/// Starts it, under the name of the role.
+/// Starts it, under the name of the role. What happened lately is remembered for those who can ask for it.
 ///
 /// # Errors
 /// The log filter is not valid, or the trace exporter that the environment asks for cannot be built.
-pub fn start(config: &Config, service_name: &str) -> Result<Telemetry, Failure> {
+pub fn start(config: &Config, service_name: &str, is_asked: bool) -> Result<Telemetry, Failure> {
     let telemetry = TelemetryConfig {
         service_name,
         service_version: env!("CARGO_PKG_VERSION"),
         log_format: config.log_format,
         log_filter: &config.log_filter,
         catalogues: CATALOGUES,
+        recent_bytes: if is_asked { config.ops_memory << 20 } else { 0 },
     };
     observability::init(&telemetry).map_err(|error| {
         let failure = Failure::usage(error.to_string());

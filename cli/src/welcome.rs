@@ -46,7 +46,11 @@ impl Welcome {
             ("GraphQL", format!("http://{public}/graphql"), format!("try it at http://{public}/graphiql")),
             ("Event log", masked(&self.log_url), "for any EventStoreDB client".to_owned()),
             ("Database", masked(&self.database_url), "psql takes this URL".to_owned()),
-            ("Operations", format!("http://{admin}/metrics"), "also /live, /ready and /log-level".to_owned()),
+            (
+                "Operations",
+                format!("http://{admin}/ops"),
+                "also /metrics, /live, /ready, /log-level".to_owned(),
+            ),
         ];
         if let Some(sandbox) = self.sandbox {
             let address = format!("http://{}/ledger", reachable(sandbox));
@@ -117,7 +121,7 @@ mod tests {
             "after 1.2 s",
             "/var/lib/headwater",
             "http://127.0.0.1:8080/graphiql",
-            "http://127.0.0.1:9464/metrics",
+            "http://127.0.0.1:9464/ops",
             "http://127.0.0.1:8090/ledger",
         ] {
             assert!(text.contains(part), "{part} is not in {text}");

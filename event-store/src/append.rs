@@ -10,13 +10,14 @@ use contract::LogPosition;
 use eventstore::{AppendToStreamOptions, CurrentRevision, Error, EventData};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::connection::Current;
 use crate::envelope::NewEvent;
 use crate::error::AppendError;
 use crate::ids::{Expected, Revision, StreamId};
 use crate::retry::{Backoff, Failure};
-use crate::{EventStore, MAX_APPEND_BYTES, metrics};
+use crate::{EventStore, MAX_APPEND_BYTES, metrics, trace};
 
 /// How long one try may take before the same bytes go again.
 const TRY_TIMEOUT: Duration = Duration::from_secs(3);
@@ -37,21 +38,27 @@ impl EventStore {
     /// the log has said what became of it or the deadline is over. With the other two that could write twice, so a
     /// try that went out and got no answer is [`AppendError::Unknown`] at once.
     ///
+    /// Events whose metadata name no trace get that of this append.
+    ///
     /// # Errors
     /// See [`AppendError`]; after all but [`AppendError::Unknown`] nothing was written.
     pub async fn append(
         &self,
         stream: &StreamId,
         expected: Expected,
-        events: Vec<NewEvent>,
+        mut events: Vec<NewEvent>,
     ) -> Result<Appended, AppendError> {
+        let span = trace::append_span(stream, events.len());
+        trace::sign(&mut events, &span);
         let bytes = size_of(&events);
         if bytes > MAX_APPEND_BYTES {
             return Err(AppendError::TooLarge { bytes, limit: MAX_APPEND_BYTES });
         }
         let events = events.iter().map(event_data).collect::<Result<Vec<_>, _>>()?;
         let started = Instant::now();
-        let outcome = self.append_until_settled(stream, expected, &events, started).await;
+        let settled = self.append_until_settled(stream, expected, &events, started);
+        let outcome = settled.instrument(span.clone()).await;
+        trace::note_append(&span, &outcome);
         metrics::record_append(started.elapsed(), events.len(), bytes, &outcome);
         outcome
     }

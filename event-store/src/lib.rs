@@ -13,6 +13,7 @@ pub mod metrics;
 mod read;
 mod retry;
 mod subscription;
+pub mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -54,7 +54,7 @@ pub(crate) fn record_reconnect() {
     metrics::counter!(RECONNECTS).increment(1);
 }
 
-fn result_name(outcome: &Result<Appended, AppendError>) -> &'static str {
+pub(crate) fn result_name(outcome: &Result<Appended, AppendError>) -> &'static str {
     match outcome {
         Ok(_) => "written",
         Err(AppendError::WrongRevision { .. }) => "conflict",

@@ -6,12 +6,13 @@ use std::time::Duration;
 use contract::LogPosition;
 use eventstore::{Client, Error, Position, ReadAllOptions, ReadStream, ReadStreamOptions, StreamPosition};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
-use crate::EventStore;
 use crate::envelope::RecordedEvent;
 use crate::error::ReadError;
 use crate::ids::{Revision, StreamId};
 use crate::retry::{Backoff, Failure};
+use crate::{EventStore, trace};
 
 /// The most events of a page, whatever is asked for.
 pub const MAX_PAGE_EVENTS: usize = 4096;
@@ -150,7 +151,8 @@ impl EventStore {
     ) -> Result<Option<StreamPage>, ReadError> {
         let max = max.clamp(1, MAX_PAGE_EVENTS);
         let options = &options.max_count(max).deadline(TRY_TIMEOUT);
-        self.reading(|client| async move {
+        let span = trace::read_span(stream);
+        let read = self.reading(|client| async move {
             let reading = match client.read_stream(stream.as_str(), options).await {
                 Ok(mut reading) => collect(&mut reading, max).await,
                 Err(error) => Err(error),
@@ -160,8 +162,10 @@ impl EventStore {
                 Err(Error::ResourceNotFound) => Ok(None),
                 Err(error) => Err(error),
             }
-        })
-        .await
+        });
+        let outcome = read.instrument(span.clone()).await;
+        trace::note_read(&span, &outcome);
+        outcome
     }
 
     /// Runs a read, again when it did not get through, until [`READ_DEADLINE`].

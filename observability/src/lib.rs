@@ -1,5 +1,6 @@
-//! Telemetry of every role: structured logs, traces by OTLP when the standard variables ask for it, metrics for
-//! Prometheus, and the admin server that serves them with liveness, readiness and the log level.
+//! Telemetry of every role: structured logs and traces, by OTLP when the standard variables ask for it, and the latest of
+//! both in memory; metrics for Prometheus, and the admin server that serves them with liveness, readiness and the log
+//! level.
 //!
 //! A binary calls [`init`] once inside its runtime and [`Telemetry::shutdown`] at its end. Crates declare metrics as
 //! [`MetricDef`] lines in a `CATALOGUE` and record with the macros of `metrics` and `tracing`.
@@ -12,7 +13,10 @@ pub mod metric;
 mod process;
 pub mod propagation;
 mod readiness;
+pub mod recent;
 pub mod recorder;
+mod sampler;
+pub mod span;
 mod telemetry;
 mod traces;
 

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use thiserror::Error;
 use tokio::task::JoinHandle;
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::logs::{self, LogFilter};
 use crate::metric::{CatalogueError, MetricDef};
+use crate::recent::Recent;
 use crate::{recorder, traces};
 
 /// How often the recorder folds fresh histogram samples into their buckets, so that its memory stays bounded.
@@ -33,6 +34,8 @@ pub struct TelemetryConfig<'a> {
     pub log_filter: &'a str,
     /// The metrics of every crate in the process.
     pub catalogues: &'a [&'a [MetricDef]],
+    /// How much memory the latest requests and log lines may take, bytes; with 0 none are kept.
+    pub recent_bytes: usize,
 }
 
 /// The form of the log lines on standard error.
@@ -65,17 +68,20 @@ pub enum TelemetryError {
     /// A log subscriber stands already.
     #[error("the log subscriber cannot start: {0}")]
     Subscriber(String),
-    /// The trace exporter that the standard variables ask for cannot be built.
-    #[error("traces cannot be exported as OTEL_EXPORTER_OTLP_ENDPOINT asks: {0}")]
-    Traces(String),
+    /// The exporter that the standard variables ask for cannot be built.
+    #[error("telemetry cannot be exported as OTEL_EXPORTER_OTLP_ENDPOINT asks: {0}")]
+    Export(String),
 }
 
-/// The running telemetry of the process. [`shutdown`](Self::shutdown) it at the end, or the last spans are lost.
+/// The running telemetry of the process. [`shutdown`](Self::shutdown) it at the end, or the last spans and lines are
+/// lost.
 #[derive(Debug)]
 pub struct Telemetry {
     prometheus: PrometheusHandle,
     log_filter: LogFilter,
+    recent: Option<Recent>,
     tracer_provider: Option<SdkTracerProvider>,
+    logger_provider: Option<SdkLoggerProvider>,
     upkeep: JoinHandle<()>,
 }
 
@@ -85,14 +91,21 @@ pub struct Telemetry {
 /// The configuration is not valid, or telemetry was started before.
 pub fn init(config: &TelemetryConfig<'_>) -> Result<Telemetry, TelemetryError> {
     crate::metric::check(config.catalogues)?;
-    let (log_layer, log_filter) = logs::layer::<Registry>(config.log_format, config.log_filter)?;
-    let tracer_provider = traces::provider(config)?;
+    let recent = (config.recent_bytes > 0).then(|| Recent::new(config.recent_bytes));
+    let resource = traces::resource(config);
+    let (tracer_provider, trouble) = traces::provider(&resource, recent.as_ref())?;
+    let logger_provider = traces::logger_provider(&resource)?;
+    let (log_layers, log_filter) =
+        logs::layers(config.log_format, config.log_filter, logger_provider.as_ref(), recent.as_ref())?;
     tracing_subscriber::registry()
-        .with(log_layer)
+        .with(log_layers)
         .with(tracer_provider.as_ref().map(traces::layer))
         .try_init()
         .map_err(|error| TelemetryError::Subscriber(error.to_string()))?;
     logs::log_panics();
+    if let Some(trouble) = trouble {
+        tracing::warn!(trouble, "the sampler of the environment is passed over");
+    }
     let prometheus = recorder::install(config)?;
     let upkeep = tokio::spawn({
         let prometheus = prometheus.clone();
@@ -104,7 +117,7 @@ pub fn init(config: &TelemetryConfig<'_>) -> Result<Telemetry, TelemetryError> {
             }
         }
     });
-    Ok(Telemetry { prometheus, log_filter, tracer_provider, upkeep })
+    Ok(Telemetry { prometheus, log_filter, recent, tracer_provider, logger_provider, upkeep })
 }
 
 impl Telemetry {
@@ -120,15 +133,28 @@ impl Telemetry {
         self.log_filter.clone()
     }
 
-    /// Sends what is still buffered and stops exporting. Waits at most for the exporter's own time limit (5 s).
+    /// What happened lately; none when nothing is kept.
+    #[must_use]
+    pub fn recent(&self) -> Option<Recent> {
+        self.recent.clone()
+    }
+
+    /// Sends what is still buffered and stops exporting. Waits at most for the exporters' own time limits (5 s each).
     pub async fn shutdown(self) {
         self.upkeep.abort();
-        let Some(provider) = self.tracer_provider else { return };
-        // The exporter blocks until its thread is done, so it must not hold a runtime thread meanwhile.
-        match tokio::task::spawn_blocking(move || provider.shutdown()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the last spans could not be exported"),
-            Err(error) => tracing::warn!(%error, "the trace exporter did not stop cleanly"),
+        let (spans, lines) = (self.tracer_provider, self.logger_provider);
+        // An exporter blocks until its thread is done, so it must not hold a runtime thread meanwhile. Lines go last:
+        // they may tell of the spans.
+        let ending = tokio::task::spawn_blocking(move || {
+            if let Some(Err(error)) = spans.map(|provider| provider.shutdown()) {
+                tracing::warn!(%error, "the last spans could not be exported");
+            }
+            if let Some(Err(error)) = lines.map(|provider| provider.shutdown()) {
+                tracing::warn!(%error, "the last log lines could not be exported");
+            }
+        });
+        if let Err(error) = ending.await {
+            tracing::warn!(%error, "the exporters did not stop cleanly");
         }
     }
 }

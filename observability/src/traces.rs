@@ -1,8 +1,11 @@
-//! Traces by OTLP over gRPC, only when the standard `OTEL_*` variables ask for it.
+//! Traces and logs by OTLP over gRPC, only when the standard `OTEL_*` variables ask for it; and traces in memory.
+
+use std::sync::Arc;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, Subscriber};
@@ -12,29 +15,35 @@ use tracing_subscriber::registry::LookupSpan;
 use uuid::Uuid;
 
 use crate::counted::{CountedExporter, CountedProcessor};
+use crate::recent::{Recent, Remembering};
+use crate::sampler::{self, Sampled};
 use crate::telemetry::{TelemetryConfig, TelemetryError};
 
-/// Libraries whose spans would drown ours, or feed the exporter with its own calls.
+/// Libraries whose spans and lines would drown ours, or feed the exporter with its own calls.
 const FOREIGN_TARGETS: &[&str] = &["h2", "hyper", "hyper_util", "tonic", "tower", "reqwest", "opentelemetry"];
 
-/// Whether the environment asks for traces: an endpoint is named, and neither the SDK nor the exporter is off.
-fn is_asked_for() -> bool {
+/// What is exported.
+#[derive(Debug, Clone, Copy)]
+enum Signal {
+    Traces,
+    Logs,
+}
+
+/// Whether the environment asks for a signal: an endpoint is named, and neither the SDK nor the exporter is off.
+fn is_asked_for(signal: Signal) -> bool {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let (exporter, endpoint) = match signal {
+        Signal::Traces => ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+        Signal::Logs => ("OTEL_LOGS_EXPORTER", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"),
+    };
     let disabled = set("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let exporter_off = set("OTEL_TRACES_EXPORTER").is_some_and(|value| value == "none");
-    let endpoint = set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT").or_else(|| set("OTEL_EXPORTER_OTLP_ENDPOINT"));
+    let exporter_off = set(exporter).is_some_and(|value| value == "none");
+    let endpoint = set(endpoint).or_else(|| set("OTEL_EXPORTER_OTLP_ENDPOINT"));
     !disabled && !exporter_off && endpoint.is_some()
 }
 
-/// The provider with its batch exporter. Endpoint, headers, timeouts, sampler and limits come from the environment.
-pub(crate) fn provider(config: &TelemetryConfig<'_>) -> Result<Option<SdkTracerProvider>, TelemetryError> {
-    if !is_asked_for() {
-        return Ok(None);
-    }
-    let exporter = opentelemetry_otlp::SpanExporter::builder()
-        .with_tonic()
-        .build()
-        .map_err(|error| TelemetryError::Traces(error.to_string()))?;
+/// Who exports, the same in traces and logs.
+pub(crate) fn resource(config: &TelemetryConfig<'_>) -> Resource {
     let mut resource = Resource::builder().with_attributes([
         KeyValue::new("service.version", config.service_version.to_owned()),
         KeyValue::new("service.instance.id", Uuid::now_v7().to_string()),
@@ -42,10 +51,49 @@ pub(crate) fn provider(config: &TelemetryConfig<'_>) -> Result<Option<SdkTracerP
     if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
         resource = resource.with_service_name(config.service_name.to_owned());
     }
-    let processor = CountedProcessor(BatchSpanProcessor::builder(CountedExporter(exporter)).build());
-    Ok(Some(
-        SdkTracerProvider::builder().with_span_processor(processor).with_resource(resource.build()).build(),
-    ))
+    resource.build()
+}
+
+/// Where ended spans go: to the batch exporter, into memory, or to both; none when to neither. Endpoint, headers,
+/// timeouts, sampler and limits come from the environment; what is wrong with the sampler is told beside it.
+pub(crate) fn provider(
+    resource: &Resource,
+    recent: Option<&Recent>,
+) -> Result<(Option<SdkTracerProvider>, Option<String>), TelemetryError> {
+    let is_exported = is_asked_for(Signal::Traces);
+    if !is_exported && recent.is_none() {
+        return Ok((None, None));
+    }
+    let (sampler, trouble) = if is_exported {
+        let (sampler, trouble) = sampler::of_environment();
+        (Some(sampler), trouble)
+    } else {
+        (None, None)
+    };
+    let mut provider = SdkTracerProvider::builder()
+        .with_sampler(Sampled { exported: sampler, is_remembered: recent.is_some() })
+        .with_resource(resource.clone());
+    if is_exported {
+        let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build();
+        let exporter = exporter.map_err(|error| TelemetryError::Export(error.to_string()))?;
+        let batches = BatchSpanProcessor::builder(CountedExporter(exporter)).build();
+        provider = provider.with_span_processor(CountedProcessor(batches));
+    }
+    if let Some(recent) = recent {
+        provider = provider.with_span_processor(Remembering(Arc::clone(&recent.spans)));
+    }
+    Ok((Some(provider.build()), trouble))
+}
+
+/// Where log lines go by OTLP, if anywhere.
+pub(crate) fn logger_provider(resource: &Resource) -> Result<Option<SdkLoggerProvider>, TelemetryError> {
+    if !is_asked_for(Signal::Logs) {
+        return Ok(None);
+    }
+    let exporter = opentelemetry_otlp::LogExporter::builder().with_tonic().build();
+    let exporter = exporter.map_err(|error| TelemetryError::Export(error.to_string()))?;
+    let provider = SdkLoggerProvider::builder().with_batch_exporter(exporter).with_resource(resource.clone());
+    Ok(Some(provider.build()))
 }
 
 /// The layer that turns spans of `tracing` into spans of the trace.
@@ -60,11 +108,18 @@ where
         .with_tracer(provider.tracer("headwater"))
         .with_location(false)
         .with_threads(false)
+        .with_target(false)
+        .with_tracked_inactivity(false)
         .with_filter(filter_fn(is_span_of_ours).with_max_level_hint(LevelFilter::INFO))
         .boxed()
 }
 
 fn is_span_of_ours(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && *metadata.level() <= tracing::Level::INFO && !is_of_the_exporter(metadata)
+}
+
+/// Whether a library says it by which the exporter works.
+pub(crate) fn is_of_the_exporter(metadata: &Metadata<'_>) -> bool {
     let root = metadata.target().split("::").next().unwrap_or_default();
-    metadata.is_span() && *metadata.level() <= tracing::Level::INFO && !FOREIGN_TARGETS.contains(&root)
+    FOREIGN_TARGETS.contains(&root)
 }

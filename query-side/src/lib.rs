@@ -12,6 +12,7 @@ pub mod metrics;
 mod read;
 mod schema;
 mod search;
+mod trace;
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! Drives the shipped binary as an operator and its users would: starts it, speaks HTTP to it, kills it, starts it
 //! again. The tests stand in `tests/it`; here is only what they share.
 
+pub mod collector;
 mod process;
 pub mod prometheus;
 mod request;

@@ -202,6 +202,15 @@ impl Headwater {
         self.ended().await
     }
 
+    /// Asks it to stop, as a service manager does, and waits for the end.
+    ///
+    /// # Errors
+    /// It did not end in time.
+    pub async fn terminate(mut self) -> Result<ExitStatus> {
+        self.signal(Signal::TERM)?;
+        self.ended().await
+    }
+
     /// Kills the process, and only it: what it started is left as a crash leaves it.
     ///
     /// # Errors

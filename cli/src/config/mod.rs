@@ -60,6 +60,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`.
     pub log_filter: String,
+    /// How much memory the latest requests and log lines may take for `/ops`, MiB; with 0 there is no such page.
+    pub ops_memory: usize,
     /// The same as text, each with where it comes from.
     pub in_force: Vec<InForce>,
 }

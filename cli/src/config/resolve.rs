@@ -23,6 +23,9 @@ const FILE_IN_DATA_DIR: &str = "headwater.toml";
 /// The longest delay that can be set, seconds: a day.
 const SECONDS_MAX: i64 = 86_400;
 
+/// The most memory for the page for operators, MiB.
+const OPS_MEMORY_MAX: usize = 1_024;
+
 /// What the process finds around it.
 pub struct Environment<'a> {
     /// Looks a variable up.
@@ -145,6 +148,7 @@ fn default(setting: Setting, environment: &Environment<'_>) -> Result<Option<Str
         Setting::Contexts => "all",
         Setting::LogFormat => TEXT,
         Setting::LogFilter => DEFAULT_LOG_FILTER,
+        Setting::OpsMemory => "16",
     };
     Ok(Some(text.to_owned()))
 }
@@ -199,6 +203,7 @@ fn checked(in_force: Vec<InForce>) -> Result<Config, Failure> {
         no_sample: boolean(of(Setting::NoSample)?)?,
         log_format: log_format(of(Setting::LogFormat)?)?,
         log_filter: text(Setting::LogFilter)?.unwrap_or_default(),
+        ops_memory: mebibytes(of(Setting::OpsMemory)?)?,
         in_force,
     })
 }
@@ -227,6 +232,15 @@ fn seconds(in_force: &InForce) -> Result<SignedDuration, Failure> {
     found.map(SignedDuration::from_secs).ok_or_else(|| {
         let named = address::named(in_force);
         Failure::usage(format!("{named} must be whole seconds between 0 and {SECONDS_MAX}, not {text:?}"))
+    })
+}
+
+fn mebibytes(in_force: &InForce) -> Result<usize, Failure> {
+    let text = in_force.value.as_deref().unwrap_or_default();
+    let found = text.parse().ok().filter(|mebibytes| *mebibytes <= OPS_MEMORY_MAX);
+    found.ok_or_else(|| {
+        let named = address::named(in_force);
+        Failure::usage(format!("{named} must be whole MiB between 0 and {OPS_MEMORY_MAX}, not {text:?}"))
     })
 }
 

@@ -40,11 +40,13 @@ pub enum Setting {
     LogFormat,
     /// What is logged.
     LogFilter,
+    /// How much memory the page for operators may take.
+    OpsMemory,
 }
 
 impl Setting {
     /// Every setting, in the order they are shown.
-    pub const ALL: [Setting; 17] = [
+    pub const ALL: [Setting; 18] = [
         Setting::DataDir,
         Setting::Listen,
         Setting::NodeListen,
@@ -62,6 +64,7 @@ impl Setting {
         Setting::NoSample,
         Setting::LogFormat,
         Setting::LogFilter,
+        Setting::OpsMemory,
     ];
 
     /// The name of the flag without its dashes, and the key in the file.
@@ -85,6 +88,7 @@ impl Setting {
             Setting::NoSample => "no-sample",
             Setting::LogFormat => "log-format",
             Setting::LogFilter => "log-filter",
+            Setting::OpsMemory => "ops-memory",
         }
     }
 
@@ -109,6 +113,7 @@ impl Setting {
             Setting::NoSample => "HEADWATER_NO_SAMPLE",
             Setting::LogFormat => "HEADWATER_LOG_FORMAT",
             Setting::LogFilter => "RUST_LOG",
+            Setting::OpsMemory => "HEADWATER_OPS_MEMORY",
         }
     }
 

@@ -145,6 +145,7 @@ fn what_cannot_be_read_is_named_with_where_it_stands() {
         (Case::new().variable("HEADWATER_SHOP_TIMEZONE", "Etc/Unknown"), "is not a time zone"),
         (Case::new().file("shop-timezone = \"../etc/passwd\""), "is not a time zone"),
         (Case::new().variable("HEADWATER_ALLOW_UNAUTHENTICATED_NETWORK", "maybe"), "true or false"),
+        (Case::new().variable("HEADWATER_OPS_MEMORY", "-1"), "whole MiB between 0 and 1024"),
         (Case::new().flag(Setting::Contexts, "orders,carts"), "--contexts: there is no context \"carts\""),
         (Case::new().variable("HEADWATER_CONTEXTS", ","), "there are products, stock, users, orders,"),
         (Case::new().file("listn = \"x\""), "there is no setting \"listn\""),

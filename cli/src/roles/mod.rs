@@ -20,6 +20,7 @@ use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::http;
 use crate::listeners;
+use crate::ops::Ops;
 use crate::shutdown::{Parts, run};
 use crate::telemetry;
 
@@ -45,12 +46,14 @@ pub async fn process_with(
     admin_pages: Option<Router>,
     start: impl AsyncFnOnce(&mut Parts, &Readiness) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let telemetry = telemetry::start(config, service_name)?;
+    let telemetry = telemetry::start(config, service_name, admin_pages.is_some())?;
     let readiness = Readiness::new();
     let starting = readiness.latch("start");
     let outcome = run(readiness.clone(), async |parts| {
         if let Some(pages) = admin_pages {
             let admin = listeners::bind(Setting::AdminListen, config.admin_listen).await?;
+            let ops = Ops::start(parts, service_name, &telemetry, &readiness);
+            let pages = pages.merge(ops.map(Ops::routes).unwrap_or_default());
             admin::start(parts, config, admin, pages, &telemetry, &readiness);
         }
         start(parts, &readiness).await?;

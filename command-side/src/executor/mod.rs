@@ -20,6 +20,8 @@ use std::time::Duration;
 use contract::Position;
 use domain::Decider;
 use event_store::{EventStore, Revision, StreamId};
+use observability::span;
+use tracing::Instrument as _;
 use uuid::Uuid;
 use vault::Vault;
 
@@ -222,7 +224,7 @@ impl<D: Aggregate> Executor<D> {
         let answer = if request.if_match.as_ref().is_some_and(|wanted| !wanted.holds(revision)) {
             Err(CommandError::PreconditionFailed { actual: revision, position })
         } else {
-            match decide(&loaded.state, &request.command, position).await {
+            match self.decide(&loaded.state, &request.command, position).await {
                 Ok(events) if !events.is_empty() => return Ok(Verdict::Append(events)),
                 Ok(_) => Ok(Done { aggregate: request.aggregate, revision, position, how: How::Unchanged }),
                 Err(error) => Err(error),
@@ -231,20 +233,35 @@ impl<D: Aggregate> Executor<D> {
         Ok(if fresh { Verdict::Answer(answer) } else { Verdict::NotYet })
     }
 
+    /// Looks up what the command needs, and asks the rules.
+    async fn decide<P: Prepare<D>>(
+        &self,
+        state: &D::State,
+        prepare: &P,
+        position: Position,
+    ) -> Result<Vec<D::Event>, CommandError> {
+        let span = tracing::info_span!(
+            "decide",
+            otel.name = format!("decide {}", D::CATEGORY),
+            headwater.aggregate = D::CATEGORY,
+        );
+        let decided = async {
+            let command = prepare.prepare(state, position).await?;
+            D::decide(state, command).map_err(|rejection| CommandError::rejected(&rejection, position))
+        };
+        let decided = decided.instrument(span.clone()).await;
+        match &decided {
+            Ok(events) => span::note(&span, "headwater.events", span::count(events.len())),
+            Err(error) => span::note(&span, "headwater.refused", error.public().code.as_str()),
+        }
+        decided
+    }
+
     /// A log position as it is given out.
     async fn position(&self, at: contract::LogPosition) -> Result<Position, CommandError> {
         let log = self.shared.log.identity().await.map_err(read::unreadable)?;
         Ok(Position { log, at })
     }
-}
-
-async fn decide<D: Aggregate, P: Prepare<D>>(
-    state: &D::State,
-    prepare: &P,
-    position: Position,
-) -> Result<Vec<D::Event>, CommandError> {
-    let command = prepare.prepare(state, position).await?;
-    D::decide(state, command).map_err(|rejection| CommandError::rejected(&rejection, position))
 }
 
 fn stream_of<D: Decider>(id: Uuid) -> StreamId {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use domain::codec::Decoded;
 use event_store::{ReadError, RecordedEvent, Revision};
+use observability::span;
+use tracing::Instrument as _;
 use uuid::Uuid;
 use vault::{Fingerprint, InvalidFingerprint, OpenError, VaultError, Verified};
 
@@ -23,8 +25,14 @@ const KEY_PAUSE: Duration = Duration::from_millis(20);
 impl<D: Aggregate> Executor<D> {
     /// The stream, from its beginning to its tail.
     pub(super) async fn load(&self, id: Uuid) -> Result<Loaded<D::State>, CommandError> {
+        let span = tracing::info_span!(
+            "load",
+            otel.name = format!("load {}", D::CATEGORY),
+            headwater.aggregate = D::CATEGORY,
+        );
         let mut loaded = Loaded::default();
-        self.catch_up(id, &mut loaded).await?;
+        self.catch_up(id, &mut loaded).instrument(span.clone()).await?;
+        span::note(&span, "headwater.events_replayed", span::count(loaded.events()));
         metrics::record_replayed(D::CATEGORY, loaded.events());
         Ok(loaded)
     }

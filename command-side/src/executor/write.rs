@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use domain::codec;
 use event_store::{AppendError, EventId, Metadata, NewEvent};
-use observability::propagation;
 use uuid::Uuid;
 use vault::{Sealed, VaultError};
 
@@ -70,7 +69,6 @@ impl<D: Aggregate> Executor<D> {
             }
             None => None,
         };
-        let context = propagation::current();
         let mut sealed = Vec::with_capacity(events.len());
         for event in events {
             let encoded = codec::encode(&event.clone().into());
@@ -85,8 +83,9 @@ impl<D: Aggregate> Executor<D> {
                 actor: request.origin.actor.clone(),
                 schema_version,
                 occurred_at: request.occurred_at,
-                traceparent: context.as_ref().map(|context| context.traceparent.clone()),
-                tracestate: context.as_ref().and_then(|context| context.tracestate.clone()),
+                // Of the append, which knows.
+                traceparent: None,
+                tracestate: None,
             };
             let id = event_id(request.command_id.0, sealed.len(), fingerprint.as_deref(), &data);
             sealed.push(NewEvent {

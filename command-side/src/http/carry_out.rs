@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use contract::{ApiError, ErrorCode};
 use domain::ids::PersonId;
 use jiff::Timestamp;
+use observability::span;
 use serde_json::json;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::body::Sent;
@@ -98,6 +99,8 @@ pub(crate) async fn prepare_and_carry_out<D: Aggregate, P: Prepare<D>>(
     };
     let request_id = sent.request.clone();
     let request = request(operation, order, sent);
+    request_id.correlate(request.origin.correlation_id);
+    span::note(&Span::current(), "headwater.command", operation.name);
     let executor = executor.clone();
     let started = Instant::now();
     let work = async move {

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use contract::LogPosition;
+use observability::span;
 use tokio::time::Instant;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
-use super::outcome::{Outcome, Stop, batch_span};
-use super::refusal;
+use super::outcome::{Outcome, Stop};
 use super::term::Term;
+use super::{refusal, trace};
 use crate::checksum::Checksums;
 use crate::error::EngineError;
 use crate::event::Recorded;
@@ -168,8 +169,20 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
         if batch.events.is_empty() {
             return self.fold(batch).await;
         }
-        let span = batch_span(self.worker.projection.name, &batch.events, self.feed.is_live());
+        let span = self.batch_span(&batch);
         self.fold(batch).instrument(span).await
+    }
+
+    fn batch_span(&mut self, batch: &Batch<E>) -> Span {
+        let is_live = self.feed.is_live();
+        if !is_live {
+            let nth = self.caught_up;
+            self.caught_up += 1;
+            if !nth.is_multiple_of(trace::CATCH_UP_SAMPLE) {
+                return Span::none();
+            }
+        }
+        trace::batch_span(self.worker.projection.name, &batch.events, is_live)
     }
 
     /// Folds and writes; what cannot be folded is parked, and the rest goes on.
@@ -196,7 +209,8 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
         let mut folded = Folded::default();
         if !batch.events.is_empty() {
             let rows = Rows { client: &self.session.client, tables: &self.worker.tables };
-            folded = match fold_batch(&self.worker.projection, &batch.events, &rows, batch.turn()).await {
+            let folding = fold_batch(&self.worker.projection, &batch.events, &rows, batch.turn());
+            folded = match folding.instrument(trace::fold_span(self.worker.projection.name)).await {
                 Ok(Ok(folded)) => folded,
                 Ok(Err(failed)) => return Ok(failed_late(batch, failed)),
                 Err(error) if is_of_the_data(&error) => return self.refused(batch, &[], &error).await,
@@ -265,7 +279,14 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
             retried: retried.as_ref(),
         };
         let holder = self.holder();
-        match commit(&mut self.session.client, &holder, &status, &write).await {
+        let rows = folded.changes.iter().map(Vec::len).sum();
+        let span = trace::commit_span(holder.projection, rows);
+        let written =
+            commit(&mut self.session.client, &holder, &status, &write).instrument(span.clone()).await;
+        if let Err(WriteError::Postgres(error)) = &written {
+            span::failed(&span, error.code().map_or("connection", |code| code.code()).to_owned());
+        }
+        match written {
             Ok(written) => (self.fence, self.stage) = (written.fence, written.stage),
             Err(WriteError::Superseded) => return Ok(Tried::Over(Outcome::Superseded)),
             Err(WriteError::Postgres(error)) if is_of_the_data(&error) && !batch.events.is_empty() => {

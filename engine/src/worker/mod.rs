@@ -9,6 +9,7 @@ mod refusal;
 mod retry;
 mod switch;
 mod term;
+mod trace;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};

@@ -1,19 +1,13 @@
 //! What becomes of a term after a batch, and how it waits once it has stopped at an event.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
 use contract::LogPosition;
 use contract::status::State;
 use jiff::Timestamp;
-use observability::propagation::{MAX_LINKS, link_current_span_to};
 use tokio::time::sleep;
-use tracing::Span;
 
 use super::TermEnd;
 use super::term::{HEARTBEAT, Term};
 use crate::error::EngineError;
-use crate::event::Recorded;
 use crate::metrics;
 use crate::parked::EventRef;
 use crate::source::Undecodable;
@@ -95,30 +89,4 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
             }
         }
     }
-}
-
-/// The span of one batch: a root of its own. A live one links to the appends whose events it handles; one that
-/// catches up links to nothing, their traces are gone.
-pub(crate) fn batch_span<E>(projection: &'static str, events: &[Arc<Recorded<E>>], is_live: bool) -> Span {
-    let span = tracing::info_span!(
-        parent: None,
-        "process",
-        otel.name = format!("process {projection}"),
-        otel.kind = "consumer",
-        messaging.system = "eventstoredb",
-        messaging.operation.name = "process",
-        messaging.operation.r#type = "process",
-        messaging.consumer.group.name = projection,
-        messaging.batch.message_count = events.len(),
-    );
-    if is_live {
-        let mut linked = HashSet::new();
-        let contexts = events.iter().filter_map(|event| event.metadata.traceparent.as_deref());
-        span.in_scope(|| {
-            for context in contexts.filter(|context| linked.insert(*context)).take(MAX_LINKS) {
-                link_current_span_to(context);
-            }
-        });
-    }
-    span
 }

@@ -52,6 +52,8 @@ pub(crate) struct Term<'w, E> {
     pub(super) feed: Feed<E>,
     pub(super) buffer: VecDeque<Item<E>>,
     pub(super) size: BatchSize,
+    /// Batches of the term before it was live.
+    pub(super) caught_up: u64,
     /// Why the feed gives nothing for now.
     waiting: Option<String>,
     /// Recorded time of the last event folded.
@@ -89,6 +91,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
             feed,
             buffer: VecDeque::new(),
             size: BatchSize::new(),
+            caught_up: 0,
             waiting: None,
             folded_to: None,
             written_at: Instant::now(),

@@ -6,13 +6,12 @@ use axum::extract::Request;
 use axum::http::{Method, Version};
 use axum::response::Response;
 use metrics::Gauge;
-use opentelemetry::trace::Status;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::metrics::{ABANDONED, ACTIVE, DURATION, UNMATCHED};
 use super::{POSITION, REQUEST_LOG_TARGET, RequestId};
-use crate::propagation;
+use crate::{propagation, span};
 
 /// A request that is being answered. Dropped before [`finish`](Self::finish), it counts as abandoned.
 pub(super) struct Observed {
@@ -50,16 +49,19 @@ impl Observed {
         let status = response.status();
         self.span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
         if status.is_server_error() {
-            self.span.set_attribute("error.type", status.as_str().to_owned());
-            self.span.set_status(Status::error(""));
+            span::failed(&self.span, status.as_str().to_owned());
         }
         let duration_ms = self.measure(status.as_str());
         let position = response.headers().get(POSITION).and_then(|value| value.to_str().ok());
+        let correlation_id = self.id.correlation().map(|id| id.to_string());
+        if let Some(id) = &correlation_id {
+            self.span.set_attribute("headwater.correlation_id", id.clone());
+        }
         let (method, route, request_id, status) =
             (self.method, self.route.as_str(), self.id.as_str(), status.as_u16());
         macro_rules! request_event {
             ($level:ident) => {
-                tracing::$level!(target: REQUEST_LOG_TARGET, parent: None, method, route, status, duration_ms, request_id, position, "request")
+                tracing::$level!(target: REQUEST_LOG_TARGET, parent: None, method, route, status, duration_ms, request_id, correlation_id, position, "request")
             };
         }
         // Within the span, so that the line carries its trace; without the span's own fields, which it repeats.
@@ -110,7 +112,7 @@ fn server_span(request: &Request, method: &'static str, route: Option<&str>, id:
     let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
     let span = tracing::info_span!(
         parent: None, "http request",
-        otel.name = name, otel.kind = "server", request_id = id.as_str()
+        otel.name = name, otel.kind = "server", headwater.request_id = id.as_str()
     );
     if let Some(context) = propagation::from_headers(request.headers()) {
         // It fails only where no trace exporter runs, and then there is nothing to set.
@@ -121,9 +123,24 @@ fn server_span(request: &Request, method: &'static str, route: Option<&str>, id:
     span.set_attribute("network.protocol.version", protocol_version(request.version()));
     if let Some(route) = route {
         span.set_attribute("http.route", route.to_owned());
-        span.set_attribute("url.path", request.uri().path().to_owned());
+        span.set_attribute("url.path", path(request.uri().path(), route));
     }
     span
+}
+
+/// The path, without what somebody put in the place of an id: that may be a name. An id has a digit in it and nothing but
+/// letters, digits, hyphens and the like.
+fn path(path: &str, route: &str) -> String {
+    let is_id = |part: &str| {
+        part.bytes().any(|b| b.is_ascii_digit())
+            && part.len() <= 64
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'))
+    };
+    let shown = |(part, pattern): (&str, &str)| match part == pattern || is_id(part) {
+        true => part.to_owned(),
+        false => pattern.to_owned(),
+    };
+    path.split('/').zip(route.split('/')).map(shown).collect::<Vec<_>>().join("/")
 }
 
 /// The conventions keep the set of methods closed.
@@ -145,5 +162,21 @@ fn protocol_version(version: Version) -> &'static str {
         Version::HTTP_2 => "2",
         Version::HTTP_10 => "1.0",
         _ => "1.1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path;
+
+    #[test]
+    fn a_path_shows_ids_and_no_names() {
+        let route = "/v1/customers/{id}/orders";
+        assert_eq!(path("/v1/customers/17850/orders", route), "/v1/customers/17850/orders");
+        assert_eq!(path("/v1/customers/0190-ab/orders", route), "/v1/customers/0190-ab/orders");
+        for name in ["Ada", "Ada%20Lovelace%201", "ada@example.org1", ""] {
+            assert_eq!(path(&format!("/v1/customers/{name}/orders"), route), route, "{name}");
+        }
+        assert_eq!(path("/files/a1/b2", "/files/{*rest}"), "/files/a1");
     }
 }

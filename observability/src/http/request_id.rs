@@ -1,7 +1,7 @@
 //! The id that names a request in its answer, in logs and in traces.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -11,26 +11,43 @@ use uuid::Uuid;
 /// A longer id from outside is replaced, bytes.
 const MAX_BYTES: usize = 64;
 
-/// The id of the request at hand. Extract it in a handler to name it in an error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(Arc<str>);
+/// The id of the request at hand. Extract it in a handler to name it in an error. Clones share what is noted.
+#[derive(Debug, Clone)]
+pub struct RequestId {
+    text: Arc<str>,
+    correlation: Arc<OnceLock<Uuid>>,
+}
 
 impl RequestId {
     /// The caller's own id when it is a plain word, else a new UUIDv7.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let given =
             headers.get(super::REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| is_plain(id));
-        given.map_or_else(Self::new, |id| Self(id.into()))
+        given.map_or_else(Self::new, Self::named)
     }
 
     fn new() -> Self {
-        Self(Uuid::now_v7().to_string().into())
+        Self::named(&Uuid::now_v7().to_string())
+    }
+
+    fn named(text: &str) -> Self {
+        Self { text: text.into(), correlation: Arc::default() }
+    }
+
+    /// Notes the correlation id of the events that the request leads to, for its log event and its span. The first counts.
+    pub fn correlate(&self, correlation: Uuid) {
+        let _ = self.correlation.set(correlation);
+    }
+
+    /// What was noted.
+    pub(super) fn correlation(&self) -> Option<Uuid> {
+        self.correlation.get().copied()
     }
 
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 

@@ -25,6 +25,7 @@ fn config() -> TelemetryConfig<'static> {
         log_format: LogFormat::Json,
         log_filter: observability::DEFAULT_LOG_FILTER,
         catalogues: &[CATALOGUE],
+        recent_bytes: 0,
     }
 }
 

@@ -62,13 +62,10 @@ impl Sent {
 
     /// The metadata of an event that the saga leaves itself.
     pub(super) fn metadata(&self, schema_version: u32) -> Metadata {
-        let context = propagation::current();
         Metadata {
             correlation_id: self.correlation_id,
             causation_id: self.caused_by,
             actor: Some(self.actor()),
-            traceparent: context.as_ref().map(|context| context.traceparent.clone()),
-            tracestate: context.and_then(|context| context.tracestate),
             ..Metadata::of_command(self.command_id, schema_version, Timestamp::now())
         }
     }
@@ -79,11 +76,13 @@ impl Sent {
         work: impl Future<Output = Result<(), DispatchError>>,
     ) -> Result<(), DispatchError> {
         let span = tracing::info_span!(
-            "saga command",
-            saga = self.saga,
-            command = self.name,
-            saga_id = %self.saga_id,
-            command_id = %self.command_id,
+            parent: None,
+            "send",
+            otel.name = format!("send {}", self.name),
+            headwater.saga = self.saga,
+            headwater.saga_id = %self.saga_id,
+            headwater.command_id = %self.command_id,
+            headwater.correlation_id = %self.correlation_id,
         );
         async {
             if let Some(traceparent) = &self.traceparent {

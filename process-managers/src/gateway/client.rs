@@ -5,10 +5,11 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use domain::value::GatewayReference;
-use observability::propagation;
+use observability::{propagation, span};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::metrics;
@@ -94,14 +95,27 @@ impl Client {
         call: RequestBuilder,
     ) -> Result<A, GatewayError> {
         let began = Instant::now();
+        let span = tracing::info_span!(
+            "call",
+            otel.name = format!("{} {operation}", self.gateway),
+            otel.kind = "client",
+            headwater.gateway = self.gateway,
+            headwater.operation = operation,
+        );
         let mut call = call.header(IDEMPOTENCY_KEY, command_id.to_string());
-        if let Some(context) = propagation::current() {
+        if let Some(context) = span.in_scope(propagation::current) {
             call = call.header("traceparent", context.traceparent);
             if let Some(state) = context.tracestate {
                 call = call.header("tracestate", state);
             }
         }
-        let answer = answer(call).await;
+        let answer = answer(call).instrument(span.clone()).await;
+        match &answer {
+            Ok(_) => {}
+            Err(GatewayError::NotYet) => span::note(&span, "headwater.outcome", "not_yet"),
+            Err(GatewayError::Refused(_)) => span::note(&span, "headwater.outcome", "refused"),
+            Err(GatewayError::Unavailable(_)) => span::failed(&span, "unavailable"),
+        }
         metrics::record_gateway_call(self.gateway, operation, began.elapsed(), answer.as_ref().err());
         answer
     }

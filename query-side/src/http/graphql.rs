@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use contract::{ApiError, ErrorCode, Position};
+use observability::span;
 use tracing::Instrument as _;
 
 use super::answer::{failed, respond};
@@ -82,7 +83,10 @@ async fn execute(service: &Service, headers: &HeaderMap, mut request: Request) -
         FieldOrder::of(document, operation, &variables)
     };
     let span = tracing::info_span!("graphql", otel.name = kind, graphql.operation.type = kind);
-    let mut answer = read(service, request, analysis, position).instrument(span).await;
+    let mut answer = read(service, request, analysis, position).instrument(span.clone()).await;
+    if !answer.errors.is_empty() {
+        span::note(&span, "headwater.graphql.errors", span::count(answer.errors.len()));
+    }
     order.restore(&mut answer.data);
     metrics::histogram!(OPERATION_DURATION, "type" => kind).record(started.elapsed().as_secs_f64());
     Ok(answer)

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use contract::status::State;
 use contract::{ApiError, ErrorCode, LogPosition, Position};
 use deadpool_postgres::Pool;
+use observability::span;
 use postgres_types::ToSql;
 use read_model::catalogue::CATALOGUE;
 use read_model::search::{NAME as SEARCH, Published, SearchIndexes};
 use read_model::{Hints, Projection, View};
 use tokio::sync::OnceCell;
 use tokio_postgres::Row;
+use tracing::Instrument as _;
 
 use super::snapshot::Snapshot;
 use crate::QueryConfig;
@@ -74,12 +76,20 @@ impl Reader {
             return Ok(Opened { snapshot, index });
         };
         let begun = Instant::now();
-        let opened = self.open_at(reads, position, begun + self.position_wait).await;
+        let span = tracing::info_span!(
+            "wait for position",
+            headwater.position.requested = position.at.0.cast_signed(),
+        );
+        let opened = self.open_at(reads, position, begun + self.position_wait).instrument(span.clone()).await;
         let outcome = match &opened {
             Ok(_) => "reached",
             Err(ReadError::Behind { .. }) => "behind",
             Err(_) => "error",
         };
+        span::note(&span, "headwater.outcome", outcome);
+        if outcome != "reached" {
+            span::failed(&span, outcome);
+        }
         metrics::histogram!(POSITION_WAIT, "outcome" => outcome).record(begun.elapsed().as_secs_f64());
         opened
     }

@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use contract::status::Stage;
 use contract::{LogPosition, Position};
 use deadpool_postgres::{Object, Pool};
+use observability::span;
 use postgres_types::ToSql;
 use read_model::{PROJECTIONS, Projection, View};
 use tokio_postgres::Row;
+use tracing::Instrument as _;
 
 use super::connection::connection;
 use super::status::{STATUS_SQL, VersionStatus};
 use crate::error::ReadError;
+use crate::trace;
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -29,6 +32,17 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Opens a snapshot; its beginning and the status rows are one round trip.
     pub(super) async fn open(pool: &Pool) -> Result<Self, ReadError> {
+        let span = trace::snapshot_span();
+        let opened = Self::begin(pool).instrument(span.clone()).await;
+        match &opened {
+            Ok(_) => {}
+            Err(ReadError::Postgres(error)) => trace::statement_failed(&span, error),
+            Err(_) => span::failed(&span, "pool"),
+        }
+        opened
+    }
+
+    async fn begin(pool: &Pool) -> Result<Self, ReadError> {
         let mut snapshot = Self { client: Some(connection(pool).await?), statuses: Vec::new(), pinned: None };
         let client = snapshot.client();
         let begin = client.batch_execute(BEGIN);
@@ -121,9 +135,18 @@ impl Snapshot {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, ReadError> {
+        let span = trace::statement_span(sql);
         let client = self.client();
-        let statement = client.prepare_cached(sql).await?;
-        Ok(client.query(&statement, parameters).await?)
+        let rows = async {
+            let statement = client.prepare_cached(sql).await?;
+            client.query(&statement, parameters).await
+        };
+        let rows = rows.instrument(span.clone()).await;
+        match &rows {
+            Ok(rows) => span::note(&span, "db.response.returned_rows", span::count(rows.len())),
+            Err(error) => trace::statement_failed(&span, error),
+        }
+        Ok(rows?)
     }
 
     fn client(&self) -> &Object {

@@ -22,6 +22,7 @@ use read_model::shop::SHOP;
 
 use crate::error::Failure;
 use crate::read::ReadContext;
+use crate::trace::TraceResolvers;
 
 /// The schema, ready to execute.
 pub(crate) type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>;
@@ -50,6 +51,7 @@ pub(crate) fn build(currency: Currency) -> Schema {
         .data(currency)
         .limit_complexity(MAX_COMPLEXITY)
         .limit_directives(MAX_DIRECTIVES)
+        .extension(TraceResolvers)
         .finish()
 }
 

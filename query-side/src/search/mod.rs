@@ -10,11 +10,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use contract::{ApiError, ErrorCode};
+use observability::span;
 use read_model::search::Fields;
 use tantivy::collector::sort_key::{SortBySimilarityScore, SortByString};
 use tantivy::collector::{Count, TopDocs};
 use tantivy::query::Query;
 use tantivy::{Order, Searcher};
+use tracing::Instrument as _;
 
 use crate::error::Failure;
 use crate::metrics::SEARCH_DURATION;
@@ -99,12 +101,19 @@ impl Search {
         work: impl FnOnce(&Searcher, &dyn Query) -> tantivy::Result<T> + Send + 'static,
     ) -> Result<Option<T>, Failure> {
         let Some(query) = self.query.clone() else { return Ok(None) };
+        let span =
+            tracing::info_span!("search", otel.name = "search products", headwater.index = "product_texts");
         let searcher = searcher.clone();
         let failed = |cause: &dyn std::fmt::Display| {
             tracing::error!(%cause, "the search index gave no answer");
             Failure::from(ApiError::new(ErrorCode::Internal))
         };
-        match tokio::task::spawn_blocking(move || work(&searcher, &*query)).await {
+        let found =
+            tokio::task::spawn_blocking(move || work(&searcher, &*query)).instrument(span.clone()).await;
+        if !matches!(found, Ok(Ok(_))) {
+            span::failed(&span, "search");
+        }
+        match found {
             Ok(Ok(found)) => Ok(Some(found)),
             Ok(Err(error)) => Err(failed(&error)),
             Err(error) => Err(failed(&error)),

@@ -8,6 +8,7 @@ mod interrupted;
 mod log_check;
 mod logs;
 mod monitoring;
+mod ops;
 mod parked;
 mod readme;
 mod reset_views;
@@ -15,6 +16,7 @@ mod sagas;
 mod search;
 mod shop;
 mod spine;
+mod traces;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
