@@ -22,7 +22,7 @@ pub(crate) const CATALOGUE: &[MetricDef] = &[MetricDef::counter(
 )
 .by(&[Label::one_of("outcome", &["ended", "exported", "failed"])])];
 
-/// Counts what ends.
+/// Counts what ends and was sampled, and passes only that on: what is merely remembered here is not exported.
 #[derive(Debug)]
 pub(crate) struct CountedProcessor<P>(pub(crate) P);
 
@@ -32,10 +32,11 @@ impl<P: SpanProcessor> SpanProcessor for CountedProcessor<P> {
     }
 
     fn on_end(&self, span: SpanData) {
+        // The batch processor would export the others too.
         if span.span_context.is_sampled() {
             counter!(SPANS, "outcome" => "ended").increment(1);
+            self.0.on_end(span);
         }
-        self.0.on_end(span);
     }
 
     fn force_flush(&self) -> OTelSdkResult {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::counted::{CountedExporter, CountedProcessor};
 use crate::recent::{Recent, Remembering};
-use crate::sampler::{self, Sampled};
+use crate::sampler::{self, Pace, Sampled};
 use crate::telemetry::{TelemetryConfig, TelemetryError};
 
 /// Libraries whose spans and lines would drown ours, or feed the exporter with its own calls.
@@ -71,7 +71,7 @@ pub(crate) fn provider(
         (None, None)
     };
     let mut provider = SdkTracerProvider::builder()
-        .with_sampler(Sampled { exported: sampler, is_remembered: recent.is_some() })
+        .with_sampler(Sampled { exported: sampler, remembered: recent.map(|_| Arc::new(Pace::new())) })
         .with_resource(resource.clone());
     if is_exported {
         let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build();

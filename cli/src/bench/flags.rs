@@ -11,6 +11,11 @@ pub enum Benchmark {
     Import(BenchFlags),
     /// Measure a start on the data of an import: from the command until it is ready
     Start(BenchFlags),
+    /// Measure what telemetry costs: an import with all of it off and with all of it on, by turns
+    ///
+    /// On is: every span in memory for /ops, one trace in ten exported to a collector in this process, a line for every
+    /// request as JSON and to that collector.
+    Telemetry(BenchFlags),
     /// Measure a rebuild of the shop's projection from a long history, beside COPY of the same rows
     ///
     /// The history is that of an import, its orders, payments, shipments and returns repeated under other ids until there

@@ -24,10 +24,10 @@ const DELIVERED_WITHIN: Duration = Duration::from_secs(600);
 
 /// One import into a new system.
 #[derive(Debug)]
-struct Imported {
-    requests: u64,
+pub(super) struct Imported {
+    pub(super) requests: u64,
     orders: u64,
-    answered_seconds: f64,
+    pub(super) answered_seconds: f64,
     delivered_seconds: f64,
 }
 
@@ -69,7 +69,7 @@ pub async fn import(flags: &BenchFlags) -> Result<(), Failure> {
 }
 
 /// Imports the file and waits until every order of it is delivered.
-async fn fill(system: &System, file: &Path) -> Result<Imported, Failure> {
+pub(super) async fn fill(system: &System, file: &Path) -> Result<Imported, Failure> {
     let options = Options {
         file: file.to_owned(),
         strictness: Strictness::Stop,

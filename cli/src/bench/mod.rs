@@ -10,10 +10,13 @@ mod place;
 mod process;
 mod projections;
 mod report;
+mod sink;
 mod start;
 mod system;
+mod telemetry;
 
 pub use import::import;
 pub use node::node;
 pub use projections::projections;
 pub use start::start;
+pub use telemetry::telemetry;

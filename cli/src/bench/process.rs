@@ -12,11 +12,27 @@ use tokio::time::sleep;
 
 use crate::failure::Failure;
 
-const READY_WITHIN: Duration = Duration::from_secs(120);
+pub const READY_WITHIN: Duration = Duration::from_secs(120);
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 
 /// How often is looked; what is measured is known no better than this.
 pub const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// How much it tells of itself.
+#[derive(Debug, Clone)]
+pub struct Telling {
+    /// What it logs.
+    pub log_filter: &'static str,
+    /// Variables of its environment.
+    pub variables: Vec<(String, String)>,
+}
+
+impl Default for Telling {
+    /// Trouble only, so that what is measured is not its log.
+    fn default() -> Self {
+        Self { log_filter: "warn", variables: Vec::new() }
+    }
+}
 
 /// The running process.
 #[derive(Debug)]
@@ -37,7 +53,7 @@ impl Process {
         admin: SocketAddr,
         log: &Path,
     ) -> Result<(Self, Duration), Failure> {
-        Self::start_within(arguments, admin, log, READY_WITHIN).await
+        Self::start_telling(arguments, admin, log, READY_WITHIN, &Telling::default()).await
     }
 
     /// The same for one that has much to do before it is ready.
@@ -50,12 +66,30 @@ impl Process {
         log: &Path,
         patience: Duration,
     ) -> Result<(Self, Duration), Failure> {
+        Self::start_telling(arguments, admin, log, patience, &Telling::default()).await
+    }
+
+    /// The same for one that tells more or less of itself.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start_telling(
+        arguments: impl IntoIterator<Item = OsString>,
+        admin: SocketAddr,
+        log: &Path,
+        patience: Duration,
+        telling: &Telling,
+    ) -> Result<(Self, Duration), Failure> {
         let program = std::env::current_exe().map_err(|error| Failure::of(&error))?;
         let output = File::create(log).map_err(|error| Failure::of(&error))?;
         let errors = output.try_clone().map_err(|error| Failure::of(&error))?;
         let mut command = Command::new(program);
-        command.args(arguments).arg("--admin-listen").arg(admin.to_string()).args(["--log-filter", "warn"]);
-        command.env_remove("DATABASE_URL").env_remove("HEADWATER_EVENTSTORE");
+        command.args(arguments).arg("--admin-listen").arg(admin.to_string());
+        command.args(["--log-filter", telling.log_filter]);
+        for foreign in ["DATABASE_URL", "HEADWATER_EVENTSTORE", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
+            command.env_remove(foreign);
+        }
+        command.envs(telling.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
         let http = reqwest::Client::builder().no_proxy().build().map_err(|error| Failure::of(&error))?;
         let begun = Instant::now();

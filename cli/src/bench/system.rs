@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::process::{LOOK_EVERY, Process, free_addresses};
+use super::process::{LOOK_EVERY, Process, READY_WITHIN, Telling, free_addresses};
 use crate::failure::Failure;
 
 /// What runs in it.
@@ -28,6 +28,14 @@ impl System {
     /// # Errors
     /// It does not start.
     pub async fn start(data: &Path) -> Result<(Self, Duration), Failure> {
+        Self::start_telling(data, &Telling::default()).await
+    }
+
+    /// The same for one that tells more or less of itself.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start_telling(data: &Path, telling: &Telling) -> Result<(Self, Duration), Failure> {
         let [public, admin, node, sandbox] = free_addresses().map_err(|error| Failure::of(&error))?;
         let mut arguments: Vec<OsString> =
             vec!["up".into(), "--no-sample".into(), "--data-dir".into(), data.into()];
@@ -35,7 +43,8 @@ impl System {
         {
             arguments.extend([flag.into(), address.to_string().into()]);
         }
-        let (process, took) = Process::start(arguments, admin, &data.with_extension("log")).await?;
+        let log = data.with_extension("log");
+        let (process, took) = Process::start_telling(arguments, admin, &log, READY_WITHIN, telling).await?;
         Ok((Self { process, public }, took))
     }
 

@@ -10,6 +10,7 @@ pub async fn run(benchmark: Benchmark) -> Result<(), Failure> {
         match &benchmark {
             Benchmark::Import(flags) => bench::import(flags).await,
             Benchmark::Start(flags) => bench::start(flags).await,
+            Benchmark::Telemetry(flags) => bench::telemetry(flags).await,
             Benchmark::Projections(flags) => bench::projections(flags).await,
             Benchmark::Node(flags) => bench::node(flags).await,
         }

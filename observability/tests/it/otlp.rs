@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use observability::propagation;
+use observability::recent::Kind;
+use observability::{TelemetryConfig, propagation};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
@@ -25,6 +26,9 @@ const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 
 /// Set in the process that is the traced service.
 const IS_SERVICE: &str = "OBSERVABILITY_TEST_IS_SERVICE";
+
+/// Set where the service is to remember what happened lately, and to say how much it remembers.
+const REMEMBERS: &str = "OBSERVABILITY_TEST_REMEMBERS";
 
 #[derive(Clone, Default)]
 struct Collector(Arc<Mutex<Vec<Span>>>);
@@ -69,7 +73,8 @@ async fn the_traced_service() {
     if std::env::var_os(IS_SERVICE).is_none() {
         return;
     }
-    let telemetry = observability::init(&config()).unwrap();
+    let recent_bytes = if std::env::var_os(REMEMBERS).is_some() { 1 << 20 } else { 0 };
+    let telemetry = observability::init(&TelemetryConfig { recent_bytes, ..config() }).unwrap();
     let address = serve(things()).await;
     let request = reqwest::Client::new().get(format!("http://{address}/things/17?q=hidden-query"));
     request.header("traceparent", CALLER).send().await.unwrap();
@@ -85,6 +90,11 @@ async fn the_traced_service() {
         tracing::info!(traceparent = traced.map(|traced| traced.traceparent), "folded");
     });
     drop(batch);
+    if let Some(recent) = telemetry.recent() {
+        let requests = recent.requests(Kind::Recent);
+        let spans = requests.first().and_then(|request| recent.trace(&request.trace_id));
+        tracing::info!(requests = requests.len(), spans = spans.map(|spans| spans.len()), "remembered");
+    }
     telemetry.shutdown().await;
 }
 
@@ -151,6 +161,28 @@ async fn the_sampler_of_the_environment_is_used() {
     ];
     run_traced_service(&variables).await;
     assert!(collector.0.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_not_sampled_is_remembered_and_not_exported() {
+    let (address, collector) = collect().await;
+    let mut variables = vec![
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", format!("http://{address}")),
+        ("OTEL_TRACES_SAMPLER", "always_off".to_owned()),
+        (REMEMBERS, "1".to_owned()),
+    ];
+    let remembered = |log: Vec<serde_json::Value>| {
+        let line = log.into_iter().find(|line| line["message"] == "remembered").unwrap();
+        (line["requests"].clone(), line["spans"].clone())
+    };
+    let one = || (1.into(), 1.into());
+    assert_eq!(remembered(run_traced_service(&variables).await), one());
+    assert!(collector.0.lock().unwrap().is_empty(), "nothing that is not sampled is exported");
+    variables.remove(1);
+    assert_eq!(remembered(run_traced_service(&variables).await), one());
+    assert_eq!(collector.0.lock().unwrap().len(), 3, "what is sampled is");
+    variables.remove(0);
+    assert_eq!(remembered(run_traced_service(&variables).await), one());
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -233,14 +233,14 @@ function showRequest(answer) {
 }
 
 function drawRequest({ spans, traceId }) {
-  const whole = largest(spans.map(({ startMs, durationMs }) => startMs + durationMs)) || 1;
+  const whole = largest(spans.map(({ startMs, durationMs }) => startMs + durationMs));
   put("request-title", spans[0]?.name ?? "Request");
   put("request-facts", spans.some(({ failed }) => failed) ? badge("bad", "failed") : badge("ok", "ok"),
     ` ${count(spans.length, "span")} in ${duration(whole)}. `,
     el("a", { href: logsHash({ trace: traceId }), id: "request-logs" }, "Its logs"), ". Trace ", el("code", {}, traceId));
   const scale = [0, whole / 2, whole].map((at) => el("span", {}, duration(at)));
   put("waterfall", el("div", { class: "scale", "aria-hidden": "true" }, el("div", { class: "along" }, scale)),
-    inTreeOrder(spans).map((row) => spanRow(row, whole)));
+    inTreeOrder(spans).map((row) => spanRow(row, whole || 1)));
 }
 
 function enterRequest() {
