@@ -16,6 +16,7 @@ mod listeners;
 mod ops;
 mod roles;
 mod sample;
+mod scrape;
 mod shutdown;
 mod table;
 pub mod telemetry;

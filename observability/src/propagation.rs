@@ -1,6 +1,6 @@
 //! Trace context across process and log boundaries, in the form of W3C Trace Context.
 //!
-//! Without a trace exporter there is no context: [`current`] answers `None` and the others do nothing.
+//! Where nothing is traced, for an exporter or for the memory, there is no context: [`current`] answers `None` and the others do nothing.
 
 use std::collections::HashMap;
 

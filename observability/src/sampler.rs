@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _, TraceId};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt as _, TraceId};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample};
 
@@ -88,12 +88,10 @@ impl ShouldSample for Sampled {
 /// A span within the process goes with the one that it is part of, so that no trace is remembered in parts. Batches of
 /// projections are few, and a request that is remembered is shown with them.
 fn is_remembered(pace: &Pace, parent: Option<&Context>, trace_id: TraceId, kind: &SpanKind) -> bool {
-    let local = parent.filter(|parent| {
-        let context = parent.span().span_context().clone();
-        context.is_valid() && !context.is_remote()
-    });
-    match local {
-        Some(parent) => parent.span().is_recording(),
+    let parent = parent.map(|parent| parent.span());
+    let is_local = |context: &SpanContext| context.is_valid() && !context.is_remote();
+    match parent.filter(|parent| is_local(parent.span_context())) {
+        Some(parent) => parent.is_recording(),
         None => *kind == SpanKind::Consumer || pace.takes(trace_id, pace.began.elapsed().as_secs()),
     }
 }

@@ -13,8 +13,8 @@ pub enum Benchmark {
     Start(BenchFlags),
     /// Measure what telemetry costs: an import with all of it off and with all of it on, by turns
     ///
-    /// On is: every span in memory for /ops, one trace in ten exported to a collector in this process, a line for every
-    /// request as JSON and to that collector.
+    /// On is: traces and lines in memory for /ops, one trace in ten exported to a collector in this process, a line for
+    /// every request as JSON and to that collector.
     Telemetry(BenchFlags),
     /// Measure a rebuild of the shop's projection from a long history, beside COPY of the same rows
     ///

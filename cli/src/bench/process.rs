@@ -11,26 +11,29 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::sleep;
 
 use crate::failure::Failure;
+use crate::scrape::Scrape;
 
-pub const READY_WITHIN: Duration = Duration::from_secs(120);
+const READY_WITHIN: Duration = Duration::from_secs(120);
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 
 /// How often is looked; what is measured is known no better than this.
 pub const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// How much it tells of itself.
+/// How it is started.
 #[derive(Debug, Clone)]
-pub struct Telling {
+pub struct Setup {
+    /// How long it may take to be ready.
+    pub patience: Duration,
     /// What it logs.
     pub log_filter: &'static str,
     /// Variables of its environment.
     pub variables: Vec<(String, String)>,
 }
 
-impl Default for Telling {
-    /// Trouble only, so that what is measured is not its log.
+impl Default for Setup {
+    /// It logs trouble only, so that what is measured is not its log.
     fn default() -> Self {
-        Self { log_filter: "warn", variables: Vec::new() }
+        Self { patience: READY_WITHIN, log_filter: "warn", variables: Vec::new() }
     }
 }
 
@@ -52,44 +55,18 @@ impl Process {
         arguments: impl IntoIterator<Item = OsString>,
         admin: SocketAddr,
         log: &Path,
-    ) -> Result<(Self, Duration), Failure> {
-        Self::start_telling(arguments, admin, log, READY_WITHIN, &Telling::default()).await
-    }
-
-    /// The same for one that has much to do before it is ready.
-    ///
-    /// # Errors
-    /// It does not start.
-    pub async fn start_within(
-        arguments: impl IntoIterator<Item = OsString>,
-        admin: SocketAddr,
-        log: &Path,
-        patience: Duration,
-    ) -> Result<(Self, Duration), Failure> {
-        Self::start_telling(arguments, admin, log, patience, &Telling::default()).await
-    }
-
-    /// The same for one that tells more or less of itself.
-    ///
-    /// # Errors
-    /// It does not start.
-    pub async fn start_telling(
-        arguments: impl IntoIterator<Item = OsString>,
-        admin: SocketAddr,
-        log: &Path,
-        patience: Duration,
-        telling: &Telling,
+        setup: &Setup,
     ) -> Result<(Self, Duration), Failure> {
         let program = std::env::current_exe().map_err(|error| Failure::of(&error))?;
         let output = File::create(log).map_err(|error| Failure::of(&error))?;
         let errors = output.try_clone().map_err(|error| Failure::of(&error))?;
         let mut command = Command::new(program);
         command.args(arguments).arg("--admin-listen").arg(admin.to_string());
-        command.args(["--log-filter", telling.log_filter]);
+        command.args(["--log-filter", setup.log_filter]);
         for foreign in ["DATABASE_URL", "HEADWATER_EVENTSTORE", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
             command.env_remove(foreign);
         }
-        command.envs(telling.variables.iter().map(|(name, value)| (name, value)));
+        command.envs(setup.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
         let http = reqwest::Client::builder().no_proxy().build().map_err(|error| Failure::of(&error))?;
         let begun = Instant::now();
@@ -97,7 +74,7 @@ impl Process {
         let mut process = Self { child, http, admin };
         while !process.is_ready().await {
             let ended = process.child.try_wait().map_err(|error| Failure::of(&error))?;
-            if ended.is_some() || begun.elapsed() > patience {
+            if ended.is_some() || begun.elapsed() > setup.patience {
                 let said = std::fs::read_to_string(log).unwrap_or_default();
                 return Err(Failure::run(format!("the system did not start: {said}")));
             }
@@ -125,12 +102,7 @@ impl Process {
         let answer = self.http.get(format!("http://{}/metrics", self.admin)).send().await;
         let text =
             answer.map_err(|error| Failure::of(&error))?.text().await.map_err(|error| Failure::of(&error))?;
-        let of_name = |line: &str| {
-            let rest = line.strip_prefix(name)?;
-            let is_whole = rest.starts_with([' ', '{']);
-            is_whole.then(|| rest.rsplit(' ').next()?.parse::<f64>().ok()).flatten()
-        };
-        Ok(text.lines().filter_map(of_name).sum())
+        Ok(Scrape::read(&text).sum(name, &[]).unwrap_or_default())
     }
 
     /// The memory that the process itself has in use, bytes; none where the kernel does not say.

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::flags::ProjectionsBenchFlags;
 use super::limits;
 use super::place::Place;
-use super::process::{LOOK_EVERY, Process, free_addresses};
+use super::process::{LOOK_EVERY, Process, Setup, free_addresses};
 use super::report::{Figure, Report, Unit};
 use crate::failure::Failure;
 
@@ -56,7 +56,7 @@ pub async fn projections(flags: &ProjectionsBenchFlags) -> Result<(), Failure> {
     };
     let mut of_node = arguments("node");
     of_node.extend(["--node-listen".into(), node.to_string().into()]);
-    let (log, _) = Process::start(of_node, admin, &place.path().join("node.log")).await?;
+    let (log, _) = Process::start(of_node, admin, &place.path().join("node.log"), &Setup::default()).await?;
     let url = format!("esdb://{node}?tls=false");
     let store = EventStore::connect(&url).map_err(|error| Failure::of(&error))?;
     let events = lengthen(&store, flags.events).await?;
@@ -69,8 +69,8 @@ pub async fn projections(flags: &ProjectionsBenchFlags) -> Result<(), Failure> {
     }
     eprintln!("folding {events} events for the first time");
     let log_file = place.path().join("projections.log");
-    let (folding, first) =
-        Process::start_within(of_projections, other_admin, &log_file, REBUILT_WITHIN).await?;
+    let patient = Setup { patience: REBUILT_WITHIN, ..Setup::default() };
+    let (folding, first) = Process::start(of_projections, other_admin, &log_file, &patient).await?;
     let pool = read_model::pool(&database.url(), 2).map_err(|error| Failure::of(&error))?;
     let mut runs = Vec::new();
     for number in 1..=flags.runs {

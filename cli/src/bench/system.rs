@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::process::{LOOK_EVERY, Process, READY_WITHIN, Telling, free_addresses};
+use super::process::{LOOK_EVERY, Process, Setup, free_addresses};
 use crate::failure::Failure;
 
 /// What runs in it.
@@ -28,14 +28,14 @@ impl System {
     /// # Errors
     /// It does not start.
     pub async fn start(data: &Path) -> Result<(Self, Duration), Failure> {
-        Self::start_telling(data, &Telling::default()).await
+        Self::start_with(data, &Setup::default()).await
     }
 
-    /// The same for one that tells more or less of itself.
+    /// The same in another way.
     ///
     /// # Errors
     /// It does not start.
-    pub async fn start_telling(data: &Path, telling: &Telling) -> Result<(Self, Duration), Failure> {
+    pub async fn start_with(data: &Path, setup: &Setup) -> Result<(Self, Duration), Failure> {
         let [public, admin, node, sandbox] = free_addresses().map_err(|error| Failure::of(&error))?;
         let mut arguments: Vec<OsString> =
             vec!["up".into(), "--no-sample".into(), "--data-dir".into(), data.into()];
@@ -44,7 +44,7 @@ impl System {
             arguments.extend([flag.into(), address.to_string().into()]);
         }
         let log = data.with_extension("log");
-        let (process, took) = Process::start_telling(arguments, admin, &log, READY_WITHIN, telling).await?;
+        let (process, took) = Process::start(arguments, admin, &log, setup).await?;
         Ok((Self { process, public }, took))
     }
 

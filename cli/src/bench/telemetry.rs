@@ -6,22 +6,22 @@ use super::flags::BenchFlags;
 use super::import::fill;
 use super::limits;
 use super::place::Place;
-use super::process::Telling;
+use super::process::Setup;
 use super::report::{Figure, Report, Unit};
 use super::sink::Sink;
 use super::system::{ROLES, System};
 use crate::failure::Failure;
 
-/// One trace in so many is exported when telemetry is on.
+/// The share of the traces that is exported when telemetry is on.
 const SAMPLED: &str = "0.1";
 
 /// Nothing is remembered, exported or said.
-fn off() -> Telling {
-    Telling { log_filter: "warn", variables: vec![("HEADWATER_OPS_MEMORY".to_owned(), "0".to_owned())] }
+fn off() -> Setup {
+    Setup { variables: vec![("HEADWATER_OPS_MEMORY".to_owned(), "0".to_owned())], ..Setup::default() }
 }
 
-/// A line for every request, as JSON and by OTLP; every span in memory, and one trace in ten by OTLP.
-fn on(sink: &Sink) -> Telling {
+/// A line for every request, as JSON and by OTLP; traces in memory as `up` keeps them, and one in ten by OTLP.
+fn on(sink: &Sink) -> Setup {
     let variables = [
         ("HEADWATER_LOG_FORMAT", "json".to_owned()),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", sink.address)),
@@ -29,7 +29,7 @@ fn on(sink: &Sink) -> Telling {
         ("OTEL_TRACES_SAMPLER_ARG", SAMPLED.to_owned()),
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value)).to_vec();
-    Telling { log_filter: observability::DEFAULT_LOG_FILTER, variables }
+    Setup { log_filter: observability::DEFAULT_LOG_FILTER, variables, ..Setup::default() }
 }
 
 /// Measures and prints.
@@ -64,8 +64,8 @@ pub async fn telemetry(flags: &BenchFlags) -> Result<(), Failure> {
 }
 
 /// How many commands of the import are answered a second, in a new system.
-async fn commands_per_second(data: &Path, file: &Path, telling: &Telling) -> Result<f64, Failure> {
-    let (system, _) = System::start_telling(data, telling).await?;
+async fn commands_per_second(data: &Path, file: &Path, setup: &Setup) -> Result<f64, Failure> {
+    let (system, _) = System::start_with(data, setup).await?;
     let imported = fill(&system, file).await?;
     system.stop().await?;
     std::fs::remove_dir_all(data).map_err(|error| Failure::of(&error))?;

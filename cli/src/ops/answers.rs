@@ -1,5 +1,6 @@
 //! The addresses of the page, and what each answers.
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State as Of};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -84,7 +85,8 @@ struct Lines {
     limit: Option<usize>,
 }
 
-async fn logs(Of(ops): Of<Ops>, Query(lines): Query<Lines>) -> Response {
+async fn logs(Of(ops): Of<Ops>, lines: Result<Query<Lines>, QueryRejection>) -> Response {
+    let Ok(Query(lines)) = lines else { return invalid("before and limit must be whole numbers") };
     let level = lines.level.filter(|level| !level.is_empty()).map(|level| level.parse()).transpose();
     let Ok(level) = level else { return invalid("level must be error, warn, info, debug or trace") };
     let query = LineQuery {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::scrape::Scrape;
+use crate::scrape::Scrape;
 
 /// How often it is looked.
 pub const EVERY: Duration = Duration::from_secs(2);

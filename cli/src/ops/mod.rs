@@ -6,7 +6,6 @@ mod history;
 mod projections;
 mod roles;
 mod sagas;
-mod scrape;
 mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +17,7 @@ use observability::{Readiness, Telemetry};
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::history::{EVERY, History};
-use self::scrape::Scrape;
+use crate::scrape::Scrape;
 use crate::shutdown::Parts;
 
 /// What the page is made from. Clones share it.
@@ -72,5 +71,35 @@ impl Ops {
 
     fn history(&self) -> MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// The page shows nothing where a metric that it asks for has another name by now.
+    #[test]
+    fn the_page_asks_for_metrics_that_there_are() {
+        let known: Vec<_> =
+            crate::telemetry::all_catalogues().flatten().map(|metric| metric.name.to_owned()).collect();
+        let sources = [
+            include_str!("history.rs"),
+            include_str!("projections.rs"),
+            include_str!("roles.rs"),
+            include_str!("sagas.rs"),
+        ];
+        let mut asked = 0;
+        for source in sources {
+            let (source, _) = source.split_once("#[cfg(test)]").unwrap_or((source, ""));
+            // What stands between quotes and is a name of several words.
+            for name in source.split('"').skip(1).step_by(2).filter(|text| text.contains('_')) {
+                if !name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
+                    continue;
+                }
+                let of_histogram = name.strip_suffix("_count").unwrap_or(name);
+                assert!(known.iter().any(|known| known == name || known == of_histogram), "{name}");
+                asked += 1;
+            }
+        }
+        assert!(asked > 25, "{asked}");
     }
 }

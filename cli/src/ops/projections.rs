@@ -116,8 +116,8 @@ pub fn parked(history: &History) -> Vec<Parked> {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use super::super::scrape::Scrape;
     use super::*;
+    use crate::scrape::Scrape;
 
     #[test]
     fn a_projection_that_is_built_anew_shows_how_far_it_is() {

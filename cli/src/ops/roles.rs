@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::history::Traffic;
 use super::projections::{Parked, Projection};
 use super::sagas::Saga;
-use super::scrape::Scrape;
+use crate::scrape::Scrape;
 
 /// A projection that is behind by more than this is worth a look, seconds.
 const LAG_MAX: f64 = 10.0;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::scrape::Scrape;
+use crate::scrape::Scrape;
 
 /// One of them.
 #[derive(Debug, Serialize)]

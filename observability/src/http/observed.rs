@@ -61,10 +61,10 @@ impl Observed {
             (self.method, self.route.as_str(), self.id.as_str(), status.as_u16());
         macro_rules! request_event {
             ($level:ident) => {
-                tracing::$level!(target: REQUEST_LOG_TARGET, parent: None, method, route, status, duration_ms, request_id, correlation_id, position, "request")
+                tracing::$level!(target: REQUEST_LOG_TARGET, method, route, status, duration_ms, request_id, correlation_id, position, "request")
             };
         }
-        // Within the span, so that the line carries its trace; without the span's own fields, which it repeats.
+        // Within the span, so that the line carries its trace.
         self.span.in_scope(|| match status {
             // Overload and a part that is away are said by the one who answers early, not by an operator's mistake.
             503 => request_event!(warn),
@@ -115,7 +115,7 @@ fn server_span(request: &Request, method: &'static str, route: Option<&str>, id:
         otel.name = name, otel.kind = "server", headwater.request_id = id.as_str()
     );
     if let Some(context) = propagation::from_headers(request.headers()) {
-        // It fails only where no trace exporter runs, and then there is nothing to set.
+        // It fails only where nothing is traced, and then there is nothing to set.
         let _ = span.set_parent(context);
     }
     span.set_attribute("http.request.method", method);

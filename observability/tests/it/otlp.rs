@@ -3,20 +3,11 @@
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 
 use observability::recent::Kind;
 use observability::{TelemetryConfig, propagation};
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
-    TraceService, TraceServiceServer,
-};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::trace::v1::Span;
-use tokio::net::TcpListener;
-use tonic::{Request, Response, Status};
+use system_tests::collector::Collector;
 use tracing::Instrument as _;
 
 use crate::{config, serve, things};
@@ -30,30 +21,9 @@ const IS_SERVICE: &str = "OBSERVABILITY_TEST_IS_SERVICE";
 /// Set where the service is to remember what happened lately, and to say how much it remembers.
 const REMEMBERS: &str = "OBSERVABILITY_TEST_REMEMBERS";
 
-#[derive(Clone, Default)]
-struct Collector(Arc<Mutex<Vec<Span>>>);
-
-#[tonic::async_trait]
-impl TraceService for Collector {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let scopes =
-            request.into_inner().resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-        self.0.lock().unwrap().extend(scopes.flat_map(|scope| scope.spans));
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
-}
-
 async fn collect() -> (SocketAddr, Collector) {
-    let collector = Collector::default();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let incoming = tonic::transport::server::TcpIncoming::from(listener);
-    let server = tonic::transport::Server::builder().add_service(TraceServiceServer::new(collector.clone()));
-    tokio::spawn(server.serve_with_incoming(incoming));
-    (address, collector)
+    let collector = Collector::start().await.unwrap();
+    (collector.address, collector)
 }
 
 /// Runs [`the_traced_service`] in a process of its own and gives its log lines.
@@ -103,7 +73,7 @@ async fn spans_reach_the_collector_with_parents_links_and_names_by_convention() 
     let (address, collector) = collect().await;
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}"));
     let log = run_traced_service(&[endpoint]).await;
-    let spans = collector.0.lock().unwrap().clone();
+    let spans = collector.received().spans;
     let named = |name: &str| {
         spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("no span {name} in {spans:?}"))
     };
@@ -149,7 +119,7 @@ async fn nothing_is_traced_unless_the_variables_ask_for_it() {
         let folded = log.iter().find(|line| line["message"] == "folded").unwrap();
         assert_eq!((folded.get("traceparent"), folded.get("trace_id")), (None, None));
     }
-    assert!(collector.0.lock().unwrap().is_empty());
+    assert!(collector.received().spans.is_empty());
 }
 
 #[tokio::test]
@@ -160,7 +130,7 @@ async fn the_sampler_of_the_environment_is_used() {
         ("OTEL_TRACES_SAMPLER", "always_off".to_owned()),
     ];
     run_traced_service(&variables).await;
-    assert!(collector.0.lock().unwrap().is_empty());
+    assert!(collector.received().spans.is_empty());
 }
 
 #[tokio::test]
@@ -177,10 +147,10 @@ async fn what_is_not_sampled_is_remembered_and_not_exported() {
     };
     let one = || (1.into(), 1.into());
     assert_eq!(remembered(run_traced_service(&variables).await), one());
-    assert!(collector.0.lock().unwrap().is_empty(), "nothing that is not sampled is exported");
+    assert!(collector.received().spans.is_empty(), "nothing that is not sampled is exported");
     variables.remove(1);
     assert_eq!(remembered(run_traced_service(&variables).await), one());
-    assert_eq!(collector.0.lock().unwrap().len(), 3, "what is sampled is");
+    assert_eq!(collector.received().spans.len(), 3, "what is sampled is");
     variables.remove(0);
     assert_eq!(remembered(run_traced_service(&variables).await), one());
 }

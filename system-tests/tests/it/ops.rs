@@ -148,7 +148,11 @@ async fn what_is_asked_wrongly_is_told_and_without_memory_there_is_no_page() -> 
         ("/ops/logs?limit=1000000&q=%00", 200),
         ("/ops/logs?level=&trace=", 200),
     ] {
-        assert_eq!(operations.get(path).await?.status, status, "{path}");
+        let answer = operations.get(path).await?;
+        assert_eq!(answer.status, status, "{path}");
+        let code =
+            ["", "INVALID_INPUT", "NOT_FOUND"][usize::from(status != 200) + usize::from(status == 404)];
+        assert_eq!(answer.error_code(), code, "{path}");
     }
     let page = reqwest::get(format!("http://{}/ops", running.admin)).await?;
     let policy = page.headers()["content-security-policy"].to_str()?.to_owned();

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use eventstore::{Client, EventData};
 
 use super::EVENT_BYTES;
-use crate::bench::process::{Process, free_addresses};
+use crate::bench::process::{Process, Setup, free_addresses};
 use crate::failure::Failure;
 
 /// The running node.
@@ -32,7 +32,8 @@ impl Target {
             "--node-listen".into(),
             node.to_string().into(),
         ];
-        let (process, took) = Process::start(arguments, admin, &data.with_extension("log")).await?;
+        let (process, took) =
+            Process::start(arguments, admin, &data.with_extension("log"), &Setup::default()).await?;
         let settings = format!("esdb://{node}?tls=false").parse();
         let settings = settings.map_err(|error| Failure::run(format!("the address of the node: {error}")))?;
         let client = Client::new(settings).map_err(|error| failed(&error))?;

@@ -1,4 +1,4 @@
-//! What the process measures, read from its own `/metrics`.
+//! What a process measures, read from its `/metrics`.
 
 use std::collections::HashMap;
 
