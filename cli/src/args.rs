@@ -275,6 +275,11 @@ pub enum NodeCommand {
     /// The copy holds every event that was acknowledged before, each one checked, and can be served like the
     /// original. A copy that was interrupted is never taken for one: until it is whole its folder has another name.
     Backup(BackupFlags),
+    /// Have a running node free what events take on disk that no read of their stream shows any more
+    ///
+    /// Those are the ones that $maxCount, $maxAge and $tb hide, what a stream had before it was deleted, and all but the
+    /// newest metadata. They are gone for good then. The node serves meanwhile. Ctrl-C ends it; what was freed stays freed.
+    Scavenge(ScavengeFlags),
     /// Show what a running node has written, what it takes on disk, and how its groups of consumers stand
     Stats(LogReportFlags),
 }
@@ -288,6 +293,16 @@ pub struct NodeVerifyFlags {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// For `node scavenge`.
+#[derive(Debug, Clone, Args)]
+pub struct ScavengeFlags {
+    #[command(flatten)]
+    pub log: LogReportFlags,
+    /// Do not wait until it is done
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 /// For `node backup`.

@@ -11,6 +11,7 @@ mod node;
 mod persistent;
 mod proto;
 mod rpc;
+mod scavenges;
 mod socket;
 mod standard_projections;
 pub mod storage;

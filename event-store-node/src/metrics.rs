@@ -30,6 +30,11 @@ const ITEMS: &str = "headwater_node_persistent_sub_items_total";
 const PARK_REQUESTS: &str = "headwater_node_persistent_sub_park_message_requests_total";
 const REPLAYS: &str = "headwater_node_persistent_sub_parked_message_replays_total";
 
+const SCAVENGING: &str = "headwater_node_scavenging";
+const SCAVENGES: &str = "headwater_node_scavenges_total";
+const SCAVENGED_EVENTS: &str = "headwater_node_scavenged_events_total";
+const SCAVENGED_BYTES: &str = "headwater_node_scavenged_bytes_total";
+
 const OUTCOME: Label =
     Label::one_of("outcome", &["appended", "wrong_expected_revision", "stream_deleted", "failed"]);
 const READ_OF: Label = Label::one_of("kind", &["stream", "all"]);
@@ -85,6 +90,11 @@ pub const CATALOGUE: &[MetricDef] = &[
     MetricDef::counter(PARK_REQUESTS, Count, "Events that persistent subscriptions parked, by why")
         .by(&[Label::one_of("reason", &["client_nack", "max_retries"])]),
     MetricDef::counter(REPLAYS, Count, "Parked events that persistent subscriptions tried again"),
+    MetricDef::gauge(SCAVENGING, Count, "1 while a scavenge is under way"),
+    MetricDef::counter(SCAVENGES, Count, "Scavenges by how they ended")
+        .by(&[Label::one_of("outcome", &["done", "stopped", "failed"])]),
+    MetricDef::counter(SCAVENGED_EVENTS, Count, "Events that scavenges took away"),
+    MetricDef::counter(SCAVENGED_BYTES, Bytes, "What the log takes less on disk by scavenges"),
 ];
 
 /// A group was written and synced.
@@ -130,6 +140,23 @@ pub(crate) fn read_began(kind: &'static str, duration: Duration) {
 pub(crate) fn disk(log_bytes: u64, index_bytes: u64) {
     gauge!(DISK, "kind" => "log").set(log_bytes as f64);
     gauge!(DISK, "kind" => "index").set(index_bytes as f64);
+}
+
+/// A scavenge is under way.
+pub(crate) fn scavenge_began() {
+    gauge!(SCAVENGING).set(1.0);
+}
+
+/// A scavenge took more away.
+pub(crate) fn scavenged(events: u64, bytes: u64) {
+    counter!(SCAVENGED_EVENTS).increment(events);
+    counter!(SCAVENGED_BYTES).increment(bytes);
+}
+
+/// A scavenge has ended.
+pub(crate) fn scavenge_ended(outcome: &'static str) {
+    gauge!(SCAVENGING).set(0.0);
+    counter!(SCAVENGES, "outcome" => outcome).increment(1);
 }
 
 /// Counts a subscription as long as it lives.

@@ -21,12 +21,15 @@ use crate::metrics;
 use crate::persistent::{GroupError, Subscriptions};
 use crate::proto::gossip::gossip_server::GossipServer;
 use crate::proto::monitoring::monitoring_server::MonitoringServer;
+use crate::proto::operations::operations_server::OperationsServer;
 use crate::proto::persistent_subscriptions::persistent_subscriptions_server::PersistentSubscriptionsServer;
 use crate::proto::server_features::server_features_server::ServerFeaturesServer;
 use crate::proto::streams::streams_server::StreamsServer;
 use crate::rpc::{
-    GossipService, MonitoringService, PersistentSubscriptionsService, ServerFeaturesService, StreamsService,
+    GossipService, MonitoringService, OperationsService, PersistentSubscriptionsService,
+    ServerFeaturesService, StreamsService,
 };
+use crate::scavenges::Scavenges;
 use crate::socket;
 use crate::standard_projections;
 use crate::storage::{Disk, Dropped, FileSystem, Storage, StorageConfig, StorageError};
@@ -119,6 +122,7 @@ pub struct Node {
     dropped: Option<Dropped>,
     storage: Storage,
     subscriptions: Subscriptions,
+    scavenges: Scavenges,
     stop: CancellationToken,
     server: JoinHandle<()>,
     projections: Option<JoinHandle<()>>,
@@ -154,7 +158,8 @@ impl Node {
         let projections = config
             .start_standard_projections
             .then(|| tokio::spawn(standard_projections::keep(storage.clone(), stop.clone())));
-        let routes = routes(&config, address, &storage, &subscriptions, &stop);
+        let scavenges = Scavenges::new(storage.clone(), stop.clone());
+        let routes = routes(&config, address, &storage, &subscriptions, &scavenges, &stop);
         let stopped = stop.clone();
         let server = tokio::spawn(async move {
             let served = Server::builder()
@@ -172,7 +177,7 @@ impl Node {
             }
         });
         info!(%address, "the node is serving");
-        Ok(Self { address, dropped, storage, subscriptions, stop, server, projections })
+        Ok(Self { address, dropped, storage, subscriptions, scavenges, stop, server, projections })
     }
 
     /// The address served on.
@@ -203,6 +208,9 @@ impl Node {
         {
             warn!("the standard projections were still at work when the node stopped");
             projections.abort();
+        }
+        if tokio::time::timeout(SHUTDOWN_GRACE, self.scavenges.ended()).await.is_err() {
+            warn!("a scavenge was still at work when the node stopped");
         }
         let storage = self.storage.clone();
         if tokio::task::spawn_blocking(move || storage.close()).await.is_err() {
@@ -235,6 +243,7 @@ fn routes(
     address: SocketAddr,
     storage: &Storage,
     subscriptions: &Subscriptions,
+    scavenges: &Scavenges,
     stop: &CancellationToken,
 ) -> Routes {
     let streams = StreamsService::new(storage.clone(), stop.clone(), config.write_timeout);
@@ -244,7 +253,8 @@ fn routes(
         (ip.to_string(), address.port())
     });
     let gossip = GossipService::new(Uuid::new_v4(), host, port);
-    let monitoring = MonitoringService::new(storage.clone(), subscriptions.clone(), stop.clone());
+    let monitoring =
+        MonitoringService::new(storage.clone(), subscriptions.clone(), scavenges.clone(), stop.clone());
     let router = Routes::new(
         StreamsServer::new(streams)
             .max_decoding_message_size(MAX_REQUEST_BYTES)
@@ -258,6 +268,7 @@ fn routes(
     .add_service(ServerFeaturesServer::new(ServerFeaturesService))
     .add_service(GossipServer::new(gossip))
     .add_service(MonitoringServer::new(monitoring))
+    .add_service(OperationsServer::new(OperationsService::new(scavenges.clone())))
     .into_axum_router()
     .route("/health/live", get(|| async { StatusCode::NO_CONTENT }));
     Routes::from(router)

@@ -7,6 +7,7 @@ mod lag;
 mod log_check;
 mod node_backup;
 mod node_folder;
+mod node_scavenge;
 mod node_stats;
 mod node_verify;
 mod parked;
@@ -66,6 +67,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Node(NodeCommand::Verify(flags)) => node_verify::run(&flags),
         Command::Node(NodeCommand::Backup(flags)) => node_backup::run(&flags),
+        Command::Node(NodeCommand::Scavenge(flags)) => {
+            block_on(node_scavenge::run(&resolved(flags.log.log.clone())?, &flags))
+        }
         Command::Node(NodeCommand::Stats(flags)) => {
             block_on(node_stats::run(&resolved(flags.log)?, flags.json))
         }

@@ -12,13 +12,8 @@ use crate::table::table;
 
 /// Asks once and prints.
 pub async fn run(config: &Config, json: bool) -> Result<(), Failure> {
-    let url = config.eventstore_url();
-    let settings = url.parse().map_err(|error| {
-        Failure::usage(format!("{url} is no address of a node: {error}"))
-            .hint(format!("check --{}", Setting::EventStore.name()))
-    })?;
-    let mut stats =
-        Client::new(settings).stats(&StatsOptions::default()).await.map_err(|error| failed(&error))?;
+    let client = client(config)?;
+    let mut stats = client.stats(&StatsOptions::default()).await.map_err(|error| failed(&error))?;
     let told: BTreeMap<_, _> = stats.next().await.map_err(|error| failed(&error))?.0.into_iter().collect();
     let values: BTreeMap<_, _> = told.iter().map(|(name, text)| (name, value(text))).collect();
     tell(&values, json, || {
@@ -27,7 +22,18 @@ pub async fn run(config: &Config, json: bool) -> Result<(), Failure> {
     })
 }
 
-fn failed(error: &eventstore::Error) -> Failure {
+/// A client of the node that the settings name.
+pub fn client(config: &Config) -> Result<Client, Failure> {
+    let url = config.eventstore_url();
+    let settings = url.parse().map_err(|error| {
+        Failure::usage(format!("{url} is no address of a node: {error}"))
+            .hint(format!("check --{}", Setting::EventStore.name()))
+    })?;
+    Ok(Client::new(settings))
+}
+
+/// A node that does not answer.
+pub fn failed(error: &eventstore::Error) -> Failure {
     Failure::run(format!("the node does not answer: {error}"))
         .hint(format!("name a running one with --{}", Setting::NodeListen.name()))
 }

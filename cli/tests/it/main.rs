@@ -72,6 +72,7 @@ fn every_command_has_a_page_that_names_its_flags() {
         (vec!["log", "check"], "--eventstore"),
         (vec!["node", "verify"], "--json"),
         (vec!["node", "backup"], "TARGET"),
+        (vec!["node", "scavenge"], "--no-wait"),
         (vec!["node", "stats"], "--node-listen"),
         (vec!["lag"], "--json"),
         (vec!["reset-views"], "--data-dir"),

@@ -77,3 +77,32 @@ fn a_folder_without_a_log_is_refused() {
     assert!(refused(&["node", "backup", folder, copy.to_str().unwrap()], &[]).contains("holds no log"));
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_node_is_scavenged_and_says_what_came_of_it() {
+    let place = tempfile::tempdir().unwrap();
+    let (node, client) = start(place.path()).await;
+    let limit = eventstore::StreamMetadataBuilder::new().max_count(1).build();
+    client.set_stream_metadata("short-1", &Default::default(), &limit).await.unwrap();
+    let event = EventData::binary("Told", bytes::Bytes::from_static(&[7; 1000]));
+    for _ in 0..80 {
+        client.append_to_stream("short-1", &Default::default(), vec![event.clone(); 20]).await.unwrap();
+    }
+    let address = node.address().to_string();
+    let told = said(&["node", "scavenge", "--json", "--node-listen", &address]);
+    assert_eq!((&told["state"], &told["segmentsDone"]), (&Value::from("done"), &told["segments"]), "{told}");
+    let (removed, freed) = (told["eventsRemoved"].as_u64().unwrap(), told["bytesFreed"].as_u64().unwrap());
+    assert!((500..1100).contains(&removed) && freed > removed * 1000, "{told}");
+    let again = headwater(&["node", "scavenge", "--node-listen", &address], &[]);
+    assert!(
+        text(&again.stdout).starts_with("0 events taken away, 0 bytes freed; "),
+        "{}",
+        text(&again.stdout)
+    );
+    let started = said(&["node", "scavenge", "--no-wait", "--json", "--node-listen", &address]);
+    assert_eq!(started["state"], "running", "{started}");
+    node.shutdown().await;
+    let stopped = headwater(&["node", "scavenge", "--node-listen", &address], &[]);
+    assert_eq!(stopped.status.code(), Some(1));
+    assert!(text(&stopped.stderr).contains("hint: name a running one"), "{}", text(&stopped.stderr));
+}

@@ -22,6 +22,10 @@ pub(crate) mod event_store {
             include!("event_store.client.monitoring.rs");
         }
 
+        pub(crate) mod operations {
+            include!("event_store.client.operations.rs");
+        }
+
         pub(crate) mod persistent_subscriptions {
             include!("event_store.client.persistent_subscriptions.rs");
         }
@@ -39,5 +43,5 @@ pub(crate) use event_store::client::{
     Unknown, Uuid, WrongExpectedVersion, uuid, wrong_expected_version,
 };
 pub(crate) use event_store::client::{
-    gossip, monitoring, persistent_subscriptions, server_features, streams,
+    gossip, monitoring, operations, persistent_subscriptions, server_features, streams,
 };

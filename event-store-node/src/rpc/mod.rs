@@ -7,6 +7,7 @@ mod batch_deadline;
 mod delete;
 mod gossip;
 mod monitoring;
+mod operations;
 mod persistent;
 mod persistent_info;
 mod persistent_read;
@@ -31,6 +32,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 pub(crate) use gossip::GossipService;
 pub(crate) use monitoring::MonitoringService;
+pub(crate) use operations::OperationsService;
 pub(crate) use persistent::PersistentSubscriptionsService;
 pub(crate) use server_features::ServerFeaturesService;
 

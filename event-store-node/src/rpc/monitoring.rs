@@ -13,6 +13,7 @@ use super::{blocking, refuse};
 use crate::persistent::Subscriptions;
 use crate::proto::monitoring::monitoring_server::Monitoring;
 use crate::proto::monitoring::{StatsReq, StatsResp};
+use crate::scavenges::{ScavengeReport, ScavengeState, Scavenges};
 use crate::storage::Storage;
 
 /// Nobody is told more often than this.
@@ -24,14 +25,20 @@ const GREATEST_PERIOD: Duration = Duration::from_secs(3600);
 pub(crate) struct MonitoringService {
     storage: Storage,
     subscriptions: Subscriptions,
+    scavenges: Scavenges,
     stop: CancellationToken,
     started: Instant,
 }
 
 impl MonitoringService {
     /// Of a node that has just started.
-    pub(crate) fn new(storage: Storage, subscriptions: Subscriptions, stop: CancellationToken) -> Self {
-        Self { storage, subscriptions, stop, started: Instant::now() }
+    pub(crate) fn new(
+        storage: Storage,
+        subscriptions: Subscriptions,
+        scavenges: Scavenges,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { storage, subscriptions, scavenges, stop, started: Instant::now() }
     }
 }
 
@@ -44,16 +51,21 @@ impl Monitoring for MonitoringService {
         let mut ticks = interval(period.clamp(LEAST_PERIOD, GREATEST_PERIOD));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (storage, subscriptions) = (self.storage.clone(), self.subscriptions.clone());
-        let (stop, started) = (self.stop.clone(), self.started);
+        let (scavenges, stop, started) = (self.scavenges.clone(), self.stop.clone(), self.started);
         let told = stream::unfold(Some(ticks), move |ticks| {
-            let (storage, subscriptions, stop) = (storage.clone(), subscriptions.clone(), stop.clone());
+            let (storage, subscriptions) = (storage.clone(), subscriptions.clone());
+            let (scavenges, stop) = (scavenges.clone(), stop.clone());
             async move {
                 let mut ticks = ticks?;
                 let waited = stop.run_until_cancelled(ticks.tick()).await;
                 if waited.is_none() {
                     return Some((Err(refuse::stopping()), None));
                 }
-                Some((stats(&storage, &subscriptions, started).await, Some(ticks)))
+                let told = stats(&storage, &subscriptions, started).await.map(|mut stats| {
+                    stats.extend(scavenges.newest().iter().flat_map(scavenge));
+                    StatsResp { stats }
+                });
+                Some((told, Some(ticks)))
             }
         });
         Ok(Response::new(told.boxed()))
@@ -64,7 +76,7 @@ async fn stats(
     storage: &Storage,
     subscriptions: &Subscriptions,
     started: Instant,
-) -> Result<StatsResp, Status> {
+) -> Result<HashMap<String, String>, Status> {
     let read = storage.clone();
     let log = blocking(move || read.statistics()).await?;
     let groups = subscriptions.list(None).await.unwrap_or_default();
@@ -88,6 +100,22 @@ async fn stats(
         ("persistent-in-flight-messages", in_flight.to_string()),
         ("persistent-parked-messages", parked.to_string()),
     ];
-    let stats: HashMap<_, _> = stats.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Ok(StatsResp { stats })
+    Ok(stats.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+/// How the newest scavenge stands.
+fn scavenge(newest: &ScavengeReport) -> Vec<(String, String)> {
+    let at = &newest.at;
+    let mut told = vec![
+        ("scavenge-id", newest.id.to_string()),
+        ("scavenge-state", newest.state.name().to_owned()),
+        ("scavenge-segments", at.segments.to_string()),
+        ("scavenge-segments-done", at.segments_done.to_string()),
+        ("scavenge-events-removed", at.so_far.events_removed.to_string()),
+        ("scavenge-bytes-freed", at.so_far.bytes_freed.to_string()),
+    ];
+    if let ScavengeState::Failed(reason) = &newest.state {
+        told.push(("scavenge-error", reason.clone()));
+    }
+    told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

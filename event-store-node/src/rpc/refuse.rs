@@ -45,6 +45,12 @@ pub(crate) fn stream_deleted(stream: &str) -> Status {
     )
 }
 
+/// No scavenge of that name is under way.
+pub(crate) fn scavenge_not_found(id: &str) -> Status {
+    let message = format!("no scavenge '{}' is under way", shortened(id));
+    with_trailers(Status::not_found(message), "scavenge-not-found", &[("scavenge-id", trailer_text(id))])
+}
+
 /// A deletion of a stream that is not as expected. Clients read the message as well as the trailers.
 pub(crate) fn wrong_expected_version(
     operation: &'static str,

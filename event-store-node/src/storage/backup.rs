@@ -52,7 +52,7 @@ pub fn backup(
     if !dir.join(MARKER_FILE).exists() {
         return Err(StorageError::NoLog(dir.to_owned()));
     }
-    let store = recovery::read_marker(&*disk, dir)?;
+    let store = recovery::read_marker(&*disk, dir)?.log;
     let unfinished = unfinished(dir, target)?;
     let made =
         fs::create_dir_all(&unfinished).map_err(|error| StorageError::io("create", &unfinished, error));
@@ -117,7 +117,6 @@ fn copy(
     let mut done = 0;
     for (at, segment) in filled.iter().enumerate() {
         let end = end(&log, segment, at + 1 == filled.len(), &mut copied)?;
-        copied.bytes += end - segment.first();
         let mut tell = |bytes| progress(done + bytes, total);
         copy_segment(&log, segment, end, &to, &mut tell)?;
         done += segment.size;
@@ -129,9 +128,7 @@ fn copy(
 /// The segments up to the last one that holds anything: all but that one are full.
 fn filled<'a>(log: &Log, segments: &'a [Segment]) -> Result<&'a [Segment], StorageError> {
     for (at, segment) in segments.iter().enumerate().rev() {
-        let file = log.file(segment)?;
-        let scan = SegmentScan { log, segment, file: &*file };
-        if scan.first_byte_set(segment.first())?.is_some() {
+        if log.open(segment)?.is_begun(log, segment)? {
             return Ok(&segments[..=at]);
         }
     }
@@ -140,14 +137,15 @@ fn filled<'a>(log: &Log, segments: &'a [Segment]) -> Result<&'a [Segment], Stora
 
 /// Where the last whole append of a segment ends.
 fn end(log: &Log, segment: &Segment, is_last: bool, copied: &mut BackedUp) -> Result<u64, StorageError> {
-    let file = log.file(segment)?;
-    let scan = SegmentScan { log, segment, file: &*file };
-    let end = scan.appends(segment.first(), |record| {
+    let file = log.open(segment)?;
+    let end = file.records(log, segment, segment.first(), |record| {
         copied.events += 1;
+        copied.bytes += record.end - record.position.0;
         copied.last = record.position;
         Ok(())
     })?;
-    if !is_last && scan.first_byte_set(end)?.is_some() {
+    let scan = SegmentScan { log, segment, file: &*file.file };
+    if !is_last && file.packed.is_none() && scan.first_byte_set(end)?.is_some() {
         return Err(StorageError::DamagedRecord { position: end });
     }
     Ok(end)
@@ -160,15 +158,22 @@ fn copy_segment(
     to: &Path,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), StorageError> {
-    let from = log.file(segment)?;
+    let from = log.open(segment)?;
+    let failed = |error| StorageError::io("read", &segment.path(&log.dir), error);
+    // Of a packed file everything counts.
+    let (size, filled) = match from.packed {
+        Some(_) => from.file.size().map(|size| (size, size)).map_err(failed)?,
+        None => (segment.size, end - segment.base),
+    };
     let path = segment.path(to);
     let failed = |error| StorageError::io("write", &path, error);
     let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
     let mut at = 0;
-    while at < segment.size {
-        let mut block = vec![0; BLOCK_BYTES.min(segment.size - at) as usize];
-        let wanted = (end - segment.base).saturating_sub(at).min(block.len() as u64) as usize;
+    while at < size {
+        let mut block = vec![0; BLOCK_BYTES.min(size - at) as usize];
+        let wanted = filled.saturating_sub(at).min(block.len() as u64) as usize;
         let read = from
+            .file
             .read_at(&mut block[..wanted], at)
             .map_err(|error| StorageError::io("read", &segment.path(&log.dir), error))?;
         if read < wanted {

@@ -11,10 +11,10 @@ use super::{StorageError, StreamKey};
 pub(crate) trait StreamState {
     /// The revision of its last event.
     fn last_revision(&self, key: StreamKey) -> Result<Option<u64>, StorageError>;
-    /// Ids and positions of the events from a revision on, at most `count`.
-    fn ids(&self, key: StreamKey, from: u64, count: usize) -> Result<Vec<(Uuid, u64)>, StorageError>;
-    /// The revision under which an id was written to it lately.
-    fn recent_revision(&self, key: StreamKey, id: Uuid) -> Option<u64>;
+    /// Ids and positions of the events from a revision on, at most `count`. What a scavenge took away has no id.
+    fn ids(&self, key: StreamKey, from: u64, count: usize) -> Result<Vec<(Option<Uuid>, u64)>, StorageError>;
+    /// The revision and the position under which an id was written to it lately.
+    fn recent(&self, key: StreamKey, id: Uuid) -> Option<(u64, u64)>;
 }
 
 /// What is to be done with an append.
@@ -65,7 +65,7 @@ pub(crate) fn decide(
         None if request.expected == Expected::StreamExists && current.is_none() && !marks.has_metadata => {
             Ok(refused)
         }
-        None => Ok(weak(request, key, accepted, stream)?.unwrap_or(refused)),
+        None => Ok(weak(request, key, accepted, stream).unwrap_or(refused)),
         Some(expected) if expected == last => Ok(accepted),
         Some(expected) if expected > last => Ok(refused),
         Some(expected) => Ok(match strong(request, key, (expected + 1) as u64, stream)? {
@@ -117,7 +117,8 @@ fn strong(
     stream: &impl StreamState,
 ) -> Result<Repeated, StorageError> {
     let stored = stream.ids(key, first, request.events.len())?;
-    let same = request.events.iter().zip(&stored).take_while(|(event, (id, _))| event.id == *id).count();
+    let same =
+        request.events.iter().zip(&stored).take_while(|(event, (id, _))| Some(event.id) == *id).count();
     Ok(match stored.last() {
         Some((_, position)) if same == request.events.len() => {
             Repeated::Whole { revision: first + same as u64 - 1, position: *position }
@@ -134,13 +135,12 @@ fn weak(
     key: StreamKey,
     accepted: Decision,
     stream: &impl StreamState,
-) -> Result<Option<Decision>, StorageError> {
-    let mut known = request.events.iter().map(|event| stream.recent_revision(key, event.id));
-    let Some(Some(mut revision)) = known.next() else { return Ok(Some(accepted)) };
+) -> Option<Decision> {
+    let mut known = request.events.iter().map(|event| stream.recent(key, event.id));
+    let Some(Some(mut newest)) = known.next() else { return Some(accepted) };
     for other in known {
-        let Some(other) = other else { return Ok(None) };
-        revision = other;
+        newest = other?;
     }
-    let stored = stream.ids(key, revision, 1)?;
-    Ok(stored.first().map(|(_, position)| Decision::Duplicate { revision, position: *position }))
+    let (revision, position) = newest;
+    Some(Decision::Duplicate { revision, position })
 }

@@ -25,8 +25,10 @@ impl Storage {
     pub fn tombstone(&self, stream: &str) -> Result<Option<Record>, StorageError> {
         let shared = self.shared();
         let position = tombstone(shared, StreamKey::new(shared.log.store, stream.as_bytes()))?;
-        let read = |position| LogReader::new(&shared.log, TOMBSTONE_BLOCK_BYTES).record(position);
-        position.map(read).transpose()
+        match position {
+            Some(position) => LogReader::new(&shared.log, TOMBSTONE_BLOCK_BYTES).record(position),
+            None => Ok(None),
+        }
     }
 
     /// Fails if a stream, or the one whose metadata it holds, was deleted for good.

@@ -34,7 +34,7 @@ pub enum StorageError {
     #[error("{0} lies in the folder that is copied; take another place")]
     TargetInside(PathBuf),
     /// The directory was written by another version.
-    #[error("the data directory {path} has format {found}; this version reads {expected}")]
+    #[error("the data directory {path} has format {found}; this version reads formats up to {expected}")]
     OtherFormat {
         /// The data directory.
         path: PathBuf,
@@ -80,6 +80,9 @@ pub enum StorageError {
         /// Its name.
         stream: String,
     },
+    /// One scavenge at a time.
+    #[error("the log is being scavenged already")]
+    Scavenging,
     /// The log was closed meanwhile.
     #[error("the log is closed")]
     Closed,

@@ -30,10 +30,16 @@ pub(crate) fn while_replaying(
     flush_events: usize,
 ) -> Result<(), StorageError> {
     if times_due(&tail.active, *flushed_end, flush_events) > 0 {
-        index.flush(&tail.active)?;
-        *flushed_end = tail.active.end;
-        tail.active = Generation { end: tail.active.end, ..Generation::default() };
+        now(index, tail, flushed_end)?;
     }
+    Ok(())
+}
+
+/// Flushes the active generation, before there is a thread for it.
+pub(crate) fn now(index: &Index, tail: &mut Tail, flushed_end: &mut u64) -> Result<(), StorageError> {
+    index.flush(&tail.active)?;
+    *flushed_end = tail.active.end;
+    tail.active = Generation { end: tail.active.end, ..Generation::default() };
     Ok(())
 }
 

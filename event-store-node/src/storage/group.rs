@@ -155,20 +155,25 @@ impl StreamState for GroupView<'_> {
         if in_tail.is_some() { Ok(in_tail) } else { self.shared.index.last_revision(key) }
     }
 
-    fn ids(&self, key: StreamKey, from: u64, count: usize) -> Result<Vec<(Uuid, u64)>, StorageError> {
+    fn ids(&self, key: StreamKey, from: u64, count: usize) -> Result<Vec<(Option<Uuid>, u64)>, StorageError> {
         let mut reader = LogReader::new(&self.shared.log, ID_BLOCK_BYTES);
         let mut found = Vec::with_capacity(count);
-        for position in stream_positions(self.shared, key, from, count)? {
-            found.push((reader.record(position)?.id, position));
+        for (revision, position) in stream_positions(self.shared, key, from, count)? {
+            // Of some that a scavenge took away not even the place is known.
+            found.resize((revision - from) as usize, (None, 0));
+            found.push((reader.record(position)?.map(|record| record.id), position));
         }
-        let rest = from + found.len() as u64;
-        let staged = self.group.events.iter().filter(|event| event.key == key && event.revision >= rest);
-        found.extend(staged.map(|event| (event.id, event.position)).take(count - found.len()));
+        let until = from.saturating_add(count as u64);
+        let staged = |event: &&GroupEvent| event.key == key && (from..until).contains(&event.revision);
+        for event in self.group.events.iter().filter(staged) {
+            found.resize((event.revision - from) as usize, (None, 0));
+            found.push((Some(event.id), event.position));
+        }
         Ok(found)
     }
 
-    fn recent_revision(&self, key: StreamKey, id: Uuid) -> Option<u64> {
-        self.recent.revision(key, id)
+    fn recent(&self, key: StreamKey, id: Uuid) -> Option<(u64, u64)> {
+        self.recent.place(key, id)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{
@@ -18,7 +19,7 @@ use super::frozen::Frozen;
 use super::index_rows::IndexRows;
 use super::record::{TOMBSTONE_REVISION, put_varint, take_varint};
 use super::tail::{Generation, StreamTail};
-use super::{StorageError, StreamKey};
+use super::{Direction, StorageError, StreamKey};
 
 /// Memory for pages of the index.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
@@ -48,6 +49,8 @@ pub(crate) struct Index {
     /// `None` once it is closed.
     database: RwLock<Option<Database>>,
     file: OpenFile,
+    /// Whether revisions may be missing, since a scavenge took their events out of the log.
+    has_gaps: AtomicBool,
 }
 
 /// `None` once nothing is done to it any more.
@@ -100,7 +103,7 @@ impl Index {
             .set_cache_size(CACHE_BYTES)
             .create_with_backend(IndexFile(Arc::clone(&file)))
             .map_err(failed)?;
-        Ok(Self { database: RwLock::new(Some(database)), file })
+        Ok(Self { database: RwLock::new(Some(database)), file, has_gaps: AtomicBool::new(false) })
     }
 
     /// Itself, if it is of this version and log and says how far it reaches.
@@ -159,6 +162,16 @@ impl Index {
         std::mem::forget(database);
     }
 
+    /// Takes streams in which revisions are missing for sound from now on: the log was scavenged.
+    pub(super) fn expect_gaps(&self) {
+        self.has_gaps.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether revisions may be missing.
+    pub(super) fn has_gaps(&self) -> bool {
+        self.has_gaps.load(Ordering::Relaxed)
+    }
+
     /// How far the index reaches.
     pub(crate) fn checkpoint(&self) -> Result<Checkpoint, StorageError> {
         guarded(|| self.read_checkpoint())
@@ -185,10 +198,14 @@ impl Index {
         let write = self.begin()?;
         {
             let mut chunks = write.open_table(CHUNKS).map_err(failed)?;
+            let has_gaps = self.has_gaps();
+            for (key, stream) in &generation.before_gaps {
+                add_stream(&mut chunks, *key, stream, has_gaps)?;
+            }
             let mut streams: Vec<_> = generation.streams.iter().collect();
             streams.sort_unstable_by_key(|(key, _)| **key);
             for (key, stream) in streams {
-                add_stream(&mut chunks, *key, stream)?;
+                add_stream(&mut chunks, *key, stream, has_gaps)?;
             }
             for (key, position) in &generation.tombstones {
                 let row = row_key(*key, TOMBSTONE_REVISION);
@@ -221,26 +238,68 @@ impl Index {
         })
     }
 
-    /// Positions of the revisions from `from` up to but without `until`, as far as the index reaches.
-    pub(crate) fn positions(&self, key: StreamKey, from: u64, until: u64) -> Result<Vec<u64>, StorageError> {
+    /// The revisions from `from` up to but without `until` and their positions, as far as the index reaches.
+    pub(crate) fn positions(
+        &self,
+        key: StreamKey,
+        from: u64,
+        until: u64,
+    ) -> Result<Vec<(u64, u64)>, StorageError> {
         let until = until.min(TOMBSTONE_REVISION);
         if from >= until {
             return Ok(Vec::new());
         }
         self.look_up(|chunks| {
             let mut found = Vec::new();
-            let Some((first, _)) = last_chunk(chunks, key, from)? else { return Ok(found) };
+            let first = last_chunk(chunks, key, from)?.map_or(from, |(first, _)| first);
             let rows = row_key(key, first)..row_key(key, until);
             for row in chunks.range::<&[u8; KEY_BYTES]>(&rows.start..&rows.end).map_err(failed)? {
                 let (row, value) = row.map_err(failed)?;
                 let first = revision_of(row.value());
                 for (position, revision) in decode_chunk(value.value())?.into_iter().zip(first..until) {
                     if revision >= from {
-                        found.push(position);
+                        found.push((revision, position));
                     }
                 }
             }
             Ok(found)
+        })
+    }
+
+    /// The revision nearest to `from` the given way, itself included, of which the index knows.
+    pub(crate) fn nearest(
+        &self,
+        key: StreamKey,
+        from: u64,
+        direction: Direction,
+    ) -> Result<Option<u64>, StorageError> {
+        self.look_up(|chunks| {
+            let before = last_chunk(chunks, key, from.min(LAST_REVISION))?;
+            let before = before.map(|(first, positions)| first + positions.len() as u64 - 1);
+            if direction == Direction::Backwards {
+                return Ok(before.map(|last| last.min(from)));
+            }
+            if before.is_some_and(|last| last >= from) {
+                return Ok(Some(from));
+            }
+            let rows = row_key(key, from)..row_key(key, TOMBSTONE_REVISION);
+            let row = chunks.range::<&[u8; KEY_BYTES]>(&rows.start..&rows.end).map_err(failed)?.next();
+            Ok(row.transpose().map_err(failed)?.map(|(row, _)| revision_of(row.value())))
+        })
+    }
+
+    /// Forgets rows all of whose events are gone: each range is of revisions of a stream, both ends included.
+    pub(super) fn forget(&self, gone: &[(StreamKey, u64, u64)]) -> Result<(), StorageError> {
+        self.expect_gaps();
+        guarded(|| {
+            let write = self.begin()?;
+            {
+                let mut chunks = write.open_table(CHUNKS).map_err(failed)?;
+                for (key, first, last) in gone {
+                    forget_rows(&mut chunks, *key, *first, (*last).min(LAST_REVISION))?;
+                }
+            }
+            write.commit().map_err(failed)
         })
     }
 
@@ -274,14 +333,17 @@ fn add_stream(
     chunks: &mut Table<&[u8; KEY_BYTES], &[u8]>,
     key: StreamKey,
     stream: &StreamTail,
+    has_gaps: bool,
 ) -> Result<(), StorageError> {
     let last = last_chunk(chunks, key, LAST_REVISION)?;
     let indexed = last.as_ref().map_or(0, |(first, positions)| first + positions.len() as u64);
-    if indexed != stream.first {
+    let follows = indexed == stream.first;
+    if !(follows || has_gaps && indexed < stream.first) {
         return Err(StorageError::Index(format!("revision {} follows {indexed} events", stream.first)));
     }
-    let (mut first, mut open) =
-        last.filter(|(_, positions)| positions.len() < CHUNK_EVENTS).unwrap_or((stream.first, Vec::new()));
+    let (mut first, mut open) = last
+        .filter(|(_, positions)| follows && positions.len() < CHUNK_EVENTS)
+        .unwrap_or((stream.first, Vec::new()));
     let mut rest = &stream.positions[..];
     while !rest.is_empty() {
         let (taken, left) = rest.split_at(rest.len().min(CHUNK_EVENTS - open.len()));
@@ -290,6 +352,26 @@ fn add_stream(
         first += open.len() as u64;
         open.clear();
         rest = left;
+    }
+    Ok(())
+}
+
+fn forget_rows(
+    chunks: &mut Table<&[u8; KEY_BYTES], &[u8]>,
+    key: StreamKey,
+    first: u64,
+    last: u64,
+) -> Result<(), StorageError> {
+    let mut rows = Vec::new();
+    for row in chunks.range::<&[u8; KEY_BYTES]>(&row_key(key, first)..=&row_key(key, last)).map_err(failed)? {
+        let (row, value) = row.map_err(failed)?;
+        let row_last = revision_of(row.value()) + decode_chunk(value.value())?.len() as u64 - 1;
+        if row_last <= last {
+            rows.push(*row.value());
+        }
+    }
+    for row in rows {
+        chunks.remove(&row).map_err(failed)?;
     }
     Ok(())
 }
@@ -419,7 +501,8 @@ mod tests {
             }
             let until = (from + count).min(all.len() as u64);
             let expected = all.get(from as usize..until as usize).unwrap_or_default();
-            prop_assert_eq!(index.positions(KEY, from, from + count).expect("read"), expected);
+            let found = index.positions(KEY, from, from + count).expect("read");
+            prop_assert_eq!(found, (from..).zip(expected.iter().copied()).collect::<Vec<_>>());
             prop_assert_eq!(index.last_revision(KEY).expect("read"), Some(all.len() as u64 - 1));
             prop_assert_eq!(index.last_revision(StreamKey(7)).expect("read"), None);
             prop_assert_eq!(index.checkpoint().expect("read").position, all[all.len() - 1] + 2);
@@ -439,7 +522,28 @@ mod tests {
         assert_eq!(index.tombstone(KEY).expect("read"), Some(7000));
         assert_eq!(index.tombstone(StreamKey(KEY.0 + 1)).expect("read"), None);
         assert_eq!(index.last_revision(KEY).expect("read"), Some(2));
-        assert_eq!(index.positions(KEY, 0, u64::MAX).expect("read"), [4096, 5000, 6000]);
+        assert_eq!(index.positions(KEY, 0, u64::MAX).expect("read"), [(0, 4096), (1, 5000), (2, 6000)]);
+    }
+
+    #[test]
+    fn missing_revisions_are_refused_unless_the_log_was_scavenged() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (index, _) = Index::open(&FileSystem, &dir.path().join("index"), Uuid::nil()).expect("an index");
+        let mut gap = generation(7, &[4096, 5000]);
+        gap.push(KEY, 12, 6000);
+        assert!(index.flush(&gap).is_err());
+        index.expect_gaps();
+        index.flush(&gap).expect("flushed");
+        let mut later = Generation::default();
+        later.push(KEY, 13, 7000);
+        index.flush(&later).expect("flushed");
+        let all = [(7, 4096), (8, 5000), (12, 6000), (13, 7000)];
+        for from in 0..15 {
+            let expected: Vec<_> = all.iter().copied().filter(|(revision, _)| *revision >= from).collect();
+            assert_eq!(index.positions(KEY, from, u64::MAX).expect("read"), expected);
+        }
+        assert_eq!(index.positions(KEY, 9, 12).expect("read"), []);
+        assert_eq!(index.last_revision(KEY).expect("read"), Some(13));
     }
 
     #[test]

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::disk::{Disk, DiskFile};
+use super::disk::Disk;
+use super::packed::PackedReader;
 use super::record::{self, FOOT_BYTES, HEAD_BYTES, NotARecord, Record};
-use super::segment::Segment;
+use super::segment::{self, Segment, SegmentFile};
 
 /// Looking for a boundary from the beginning of a segment takes at least this much at a time.
 const SEARCH_BLOCK_BYTES: u64 = 256 * 1024;
@@ -25,7 +26,7 @@ pub(crate) struct Log {
     pub(crate) dir: PathBuf,
     pub(crate) store: Uuid,
     segments: RwLock<Vec<Segment>>,
-    open_files: Mutex<HashMap<u64, Arc<dyn DiskFile>>>,
+    open_files: Mutex<HashMap<u64, Arc<SegmentFile>>>,
     committed: AtomicU64,
 }
 
@@ -93,18 +94,25 @@ impl Log {
     }
 
     /// The open file of a segment.
-    pub(crate) fn file(&self, segment: &Segment) -> Result<Arc<dyn DiskFile>, StorageError> {
+    pub(crate) fn open(&self, segment: &Segment) -> Result<Arc<SegmentFile>, StorageError> {
         let mut open = self.open_files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = open.get(&segment.base) {
             return Ok(Arc::clone(file));
         }
-        let path = segment.path(&self.dir);
-        let file = self.disk.open(&path).map_err(|error| StorageError::io("open", &path, error))?;
+        let (_, file) = segment::open(&*self.disk, &segment.path(&self.dir), self.store, segment.base)?;
+        let file = Arc::new(file);
         if open.len() >= MAX_OPEN_FILES {
             open.clear();
         }
         open.insert(segment.base, Arc::clone(&file));
         Ok(file)
+    }
+
+    /// Lets who opens a segment from now on see the file that has taken the place of the one before. Who has that open
+    /// reads on in it.
+    pub(super) fn replace(&self, segment: &Segment, file: SegmentFile) {
+        let mut open = self.open_files.lock().unwrap_or_else(PoisonError::into_inner);
+        open.insert(segment.base, Arc::new(file));
     }
 }
 
@@ -115,17 +123,43 @@ pub(crate) struct LogReader<'a> {
     block_bytes: u64,
     block: Bytes,
     block_start: u64,
+    /// The segment that was read last.
+    opened: Option<(u64, Arc<SegmentFile>)>,
+    packed: PackedReader,
 }
 
 impl<'a> LogReader<'a> {
     /// A reader that takes `block_bytes` from the disk at a time.
     pub(crate) fn new(log: &'a Log, block_bytes: u64) -> Self {
-        Self { log, block_bytes, block: Bytes::new(), block_start: 0 }
+        let (opened, packed) = (None, PackedReader::default());
+        Self { log, block_bytes, block: Bytes::new(), block_start: 0, opened, packed }
     }
 
-    /// The record at a position that the index or another record names.
-    pub(crate) fn record(&mut self, position: u64) -> Result<Record, StorageError> {
-        match self.try_record(position)? {
+    fn open(&mut self, segment: &Segment) -> Result<Arc<SegmentFile>, StorageError> {
+        if let Some((base, file)) = &self.opened
+            && *base == segment.base
+        {
+            return Ok(Arc::clone(file));
+        }
+        let file = self.log.open(segment)?;
+        self.opened = Some((segment.base, Arc::clone(&file)));
+        Ok(file)
+    }
+
+    /// The record at a position that the index or another record names; `None` when a scavenge took it away.
+    pub(crate) fn record(&mut self, position: u64) -> Result<Option<Record>, StorageError> {
+        let Some(segment) = self.log.at(position) else {
+            return Err(StorageError::DamagedRecord { position });
+        };
+        let file = self.open(&segment)?;
+        match &file.packed {
+            Some(packed) => self.packed.at(&file, packed, position),
+            None => self.plain_record(&segment, position).map(Some),
+        }
+    }
+
+    fn plain_record(&mut self, segment: &Segment, position: u64) -> Result<Record, StorageError> {
+        match self.try_record(segment, position)? {
             Ok(record) => Ok(record),
             Err(_) => Err(StorageError::DamagedRecord { position }),
         }
@@ -138,7 +172,14 @@ impl<'a> LogReader<'a> {
             let Some(segment) = self.log.at(at) else { return Ok(None) };
             let start = at.max(segment.first());
             if start < self.log.readable_end(&segment) {
-                return self.record(start).map(Some);
+                let file = self.open(&segment)?;
+                let found = match &file.packed {
+                    Some(packed) => self.packed.next(&file, packed, start)?,
+                    None => Some(self.plain_record(&segment, start)?),
+                };
+                if found.is_some() {
+                    return Ok(found);
+                }
             }
             if segment.end.is_none() || segment.limit() >= self.log.committed() {
                 return Ok(None);
@@ -159,13 +200,24 @@ impl<'a> LogReader<'a> {
                 boundary = segment.base;
                 continue;
             }
-            self.load_before(&segment, end)?;
-            let foot = (end - FOOT_BYTES - self.block_start) as usize;
-            let start = match record::claimed_size(&self.block[foot..]) {
-                Ok(size) if size <= end - segment.first() => end - size,
-                _ => return Err(StorageError::DamagedRecord { position: end }),
+            let file = self.open(&segment)?;
+            let found = match &file.packed {
+                Some(packed) => self.packed.previous(&file, packed, end)?,
+                None => Some(self.plain_record_before(&segment, end)?),
             };
-            return self.record(start).map(Some);
+            if found.is_some() {
+                return Ok(found);
+            }
+            boundary = segment.base;
+        }
+    }
+
+    fn plain_record_before(&mut self, segment: &Segment, end: u64) -> Result<Record, StorageError> {
+        self.load_before(segment, end)?;
+        let foot = (end - FOOT_BYTES - self.block_start) as usize;
+        match record::claimed_size(&self.block[foot..]) {
+            Ok(size) if size <= end - segment.first() => self.plain_record(segment, end - size),
+            _ => Err(StorageError::DamagedRecord { position: end }),
         }
     }
 
@@ -178,20 +230,28 @@ impl<'a> LogReader<'a> {
         if position >= self.log.readable_end(&segment) || position <= segment.first() {
             return Ok(position.max(segment.first()));
         }
-        if self.try_record(position)?.is_ok() {
+        let file = self.open(&segment)?;
+        if let Some(packed) = &file.packed {
+            let before = self.packed.previous(&file, packed, position)?;
+            return Ok(before.map_or(position, |record| record.end.max(position)));
+        }
+        if self.try_record(&segment, position)?.is_ok() {
             return Ok(position);
         }
         self.block_bytes = self.block_bytes.max(SEARCH_BLOCK_BYTES);
         let mut at = segment.first();
         while at < position {
-            at = self.record(at)?.end;
+            at = self.plain_record(&segment, at)?.end;
         }
         Ok(at)
     }
 
-    fn try_record(&mut self, position: u64) -> Result<Result<Record, NotARecord>, StorageError> {
-        let Some(segment) = self.log.at(position) else { return Ok(Err(NotARecord::Blank)) };
-        let readable = self.log.readable_end(&segment).saturating_sub(position);
+    fn try_record(
+        &mut self,
+        segment: &Segment,
+        position: u64,
+    ) -> Result<Result<Record, NotARecord>, StorageError> {
+        let readable = self.log.readable_end(segment).saturating_sub(position);
         let mut wanted = HEAD_BYTES;
         loop {
             if wanted > readable {
@@ -199,7 +259,7 @@ impl<'a> LogReader<'a> {
             }
             if !self.holds(position, wanted) {
                 let length = wanted.max(self.block_bytes).min(readable);
-                self.load(&segment, position, length)?;
+                self.load(segment, position, length)?;
             }
             let bytes = self.block.slice((position - self.block_start) as usize..);
             match record::decode(&bytes, position) {
@@ -225,8 +285,9 @@ impl<'a> LogReader<'a> {
 
     fn load(&mut self, segment: &Segment, start: u64, length: u64) -> Result<(), StorageError> {
         let mut buffer = vec![0; length as usize];
-        let file = self.log.file(segment)?;
+        let file = self.open(segment)?;
         let read = file
+            .file
             .read_at(&mut buffer, start - segment.base)
             .map_err(|error| StorageError::io("read", &segment.path(&self.log.dir), error))?;
         buffer.truncate(read);

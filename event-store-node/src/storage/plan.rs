@@ -95,7 +95,8 @@ fn unhidden<'a>(
     view: &GroupView<'_>,
     known: &mut KnownStreams,
 ) -> Result<Option<GroupEvents<'a>>, StorageError> {
-    if !known.marks(view.shared, described)?.is_deleted {
+    let marks = known.marks(view.shared, described)?;
+    if !marks.is_deleted || marks.has_tombstone {
         return Ok(None);
     }
     let first = view.next_revision(view.shared.key(described))?;

@@ -16,6 +16,9 @@ const SCAN_BLOCK_BYTES: u64 = 256 * 1024;
 /// A read of one stream takes less: its events lie apart.
 const STREAM_BLOCK_BYTES: u64 = 4 * 1024;
 
+/// How often a page is looked at anew when scavenges take away what was just visible.
+const LOOKS_MAX: usize = 8;
+
 /// Which way to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
@@ -55,7 +58,8 @@ pub struct StreamWatch {
 }
 
 impl Storage {
-    /// The revision of a stream's last event, whether it can be seen or not; `None` without any event.
+    /// The revision of a stream's last event, whether it can be seen or not; `None` without any event. A scavenge
+    /// forgets that of a stream that was deleted for good.
     ///
     /// # Errors
     /// When the index does not answer.
@@ -111,33 +115,25 @@ impl Storage {
         max_bytes: usize,
     ) -> Result<Option<StreamPage>, StorageError> {
         let shared = self.shared();
-        let Some(visible) = metadata::visible(shared, stream)? else { return Ok(None) };
+        let Some(mut visible) = metadata::visible(shared, stream)? else { return Ok(None) };
         if max_events == 0 {
             let (first, last) = (Revision(visible.first), Revision(visible.last));
             return Ok(Some(StreamPage { records: Vec::new(), next: None, first, last }));
         }
-        let key = StreamKey::new(shared.log.store, stream.as_bytes());
-        let from = match direction {
-            Direction::Forwards => from.0.max(visible.first),
-            Direction::Backwards => from.0.min(visible.last),
-        };
-        let lowest = match direction {
-            Direction::Forwards => from,
-            Direction::Backwards => visible.first.max(from.saturating_sub(max_events as u64 - 1)),
-        };
-        let count = match direction {
-            // Not past the last revision that the page will name: what is appended meanwhile is the next page's.
-            Direction::Forwards => {
-                let there = (visible.last + 1).saturating_sub(from);
-                usize::try_from(there).map_or(max_events, |there| there.min(max_events))
+        let ask = Ask { stream, from, direction, max_events, max_bytes };
+        for _ in 0..LOOKS_MAX {
+            let (page, is_whole) = ask.page(shared, visible)?;
+            if is_whole {
+                return Ok(Some(page));
             }
-            Direction::Backwards => usize::try_from((from + 1).saturating_sub(lowest)).unwrap_or(max_events),
-        };
-        let mut positions = stream_positions(shared, key, lowest, count)?;
-        if direction == Direction::Backwards {
-            positions.reverse();
+            // Newer events may have hidden those that a scavenge took away since the first look.
+            match metadata::visible(shared, stream)? {
+                None => return Ok(None),
+                Some(now) if now.first == visible.first => return Ok(Some(page)),
+                Some(now) => visible = now,
+            }
         }
-        page(shared, stream, &positions, direction, visible, from, max_bytes).map(Some)
+        ask.page(shared, visible).map(|(page, _)| Some(page))
     }
 
     /// Where to read forwards from to see the event at a position, or the first after it if there is none.
@@ -205,42 +201,94 @@ impl Storage {
     }
 }
 
-fn page(
-    shared: &Shared,
-    stream: &str,
-    positions: &[u64],
+/// What is asked of a stream.
+struct Ask<'a> {
+    stream: &'a str,
+    from: Revision,
     direction: Direction,
-    visible: Visible,
-    from: u64,
+    max_events: usize,
     max_bytes: usize,
-) -> Result<StreamPage, StorageError> {
-    if positions.is_empty() && (visible.first..=visible.last).contains(&from) {
-        return Err(StorageError::Index(format!("revision {from} of stream {stream} is missing")));
-    }
-    let mut reader = LogReader::new(&shared.log, STREAM_BLOCK_BYTES);
-    let mut records = Vec::with_capacity(positions.len());
-    let mut next = Some(from);
-    let mut left = max_bytes;
-    for position in positions {
-        let record = reader.record(*position)?;
-        if record.stream != stream.as_bytes() {
-            return Err(StorageError::Index(format!("position {position} is not of stream {stream}")));
-        }
-        next = match direction {
-            Direction::Forwards => Some(record.revision.0 + 1),
-            Direction::Backwards => record.revision.0.checked_sub(1),
+}
+
+impl Ask<'_> {
+    /// A page of what is visible, and whether no event of it was taken away.
+    fn page(&self, shared: &Shared, visible: Visible) -> Result<(StreamPage, bool), StorageError> {
+        let key = StreamKey::new(shared.log.store, self.stream.as_bytes());
+        let from = match self.direction {
+            Direction::Forwards => self.from.0.max(visible.first),
+            Direction::Backwards => self.from.0.min(visible.last),
         };
-        left = left.saturating_sub((record.end - record.position.0) as usize);
-        if record.recorded_ticks >= visible.oldest_ticks {
-            records.push(record);
+        let lowest = match self.direction {
+            Direction::Forwards => from,
+            Direction::Backwards => visible.first.max(from.saturating_sub(self.max_events as u64 - 1)),
+        };
+        let count = match self.direction {
+            // Not past the last revision that the page will name: what is appended meanwhile is the next page's.
+            Direction::Forwards => {
+                let there = (visible.last + 1).saturating_sub(from);
+                usize::try_from(there).map_or(self.max_events, |there| there.min(self.max_events))
+            }
+            Direction::Backwards => {
+                usize::try_from((from + 1).saturating_sub(lowest)).unwrap_or(self.max_events)
+            }
+        };
+        let mut positions = stream_positions(shared, key, lowest, count)?;
+        if self.direction == Direction::Backwards {
+            positions.reverse();
         }
-        if left == 0 {
-            break;
+        let is_there = |revision: &u64| (visible.first..=visible.last).contains(revision);
+        if positions.is_empty() && is_there(&from) && !shared.index.has_gaps() {
+            let stream = self.stream;
+            return Err(StorageError::Index(format!("revision {from} of stream {stream} is missing")));
         }
+        let (records, next, mut is_whole) = self.records(shared, &positions, visible, from)?;
+        let next = match next.filter(is_there) {
+            Some(_) if positions.is_empty() => {
+                is_whole = false;
+                beyond_gap(shared, key, from, self.direction)?.filter(is_there)
+            }
+            next => next,
+        };
+        let (first, last) = (Revision(visible.first), Revision(visible.last));
+        Ok((StreamPage { records, next: next.map(Revision), first, last }, is_whole))
     }
-    let next = next.filter(|next| (visible.first..=visible.last).contains(next));
-    let (first, last) = (Revision(visible.first), Revision(visible.last));
-    Ok(StreamPage { records, next: next.map(Revision), first, last })
+
+    /// The events at some positions that are not too old, the next revision to be looked at, and whether no event was
+    /// taken away.
+    fn records(
+        &self,
+        shared: &Shared,
+        positions: &[(u64, u64)],
+        visible: Visible,
+        from: u64,
+    ) -> Result<(Vec<Record>, Option<u64>, bool), StorageError> {
+        let mut reader = LogReader::new(&shared.log, STREAM_BLOCK_BYTES);
+        let mut records = Vec::with_capacity(positions.len());
+        let (mut next, mut is_whole) = (Some(from), true);
+        let mut left = self.max_bytes;
+        for (revision, position) in positions {
+            next = match self.direction {
+                Direction::Forwards => Some(revision + 1),
+                Direction::Backwards => revision.checked_sub(1),
+            };
+            let Some(record) = reader.record(*position)? else {
+                is_whole = false;
+                continue;
+            };
+            if record.stream != self.stream.as_bytes() {
+                let stream = self.stream;
+                return Err(StorageError::Index(format!("position {position} is not of stream {stream}")));
+            }
+            left = left.saturating_sub((record.end - record.position.0) as usize);
+            if record.recorded_ticks >= visible.oldest_ticks {
+                records.push(record);
+            }
+            if left == 0 {
+                break;
+            }
+        }
+        Ok((records, next, is_whole))
+    }
 }
 
 /// The revision of a stream's last committed event.
@@ -249,27 +297,48 @@ pub(crate) fn last_revision(shared: &Shared, key: StreamKey) -> Result<Option<u6
     if in_tail.is_some() { Ok(in_tail) } else { shared.index.last_revision(key) }
 }
 
-/// Where the committed events of a stream lie, from a revision on, at most `count`.
+/// The revisions of a stream's committed events and where they lie, from a revision on up to `count` revisions later.
+/// Those that a scavenge took away may be among them, or missing.
 pub(crate) fn stream_positions(
     shared: &Shared,
     key: StreamKey,
     from: u64,
     count: usize,
-) -> Result<Vec<u64>, StorageError> {
+) -> Result<Vec<(u64, u64)>, StorageError> {
     let until = from.saturating_add(count as u64);
     let tail = shared.tail.read().unwrap_or_else(PoisonError::into_inner).positions(key, from, count);
     let Some(tail) = tail else { return shared.index.positions(key, from, until) };
     let mut positions = shared.index.positions(key, from, until.min(tail.first))?;
-    positions.extend(tail.positions);
-    positions.truncate(count);
+    positions.extend((from.max(tail.first)..until).zip(tail.positions));
     Ok(positions)
+}
+
+/// The next revision of a stream to be looked at where a scavenge took away what would come at `from`.
+fn beyond_gap(
+    shared: &Shared,
+    key: StreamKey,
+    from: u64,
+    direction: Direction,
+) -> Result<Option<u64>, StorageError> {
+    let indexed = shared.index.nearest(key, from, direction)?;
+    if indexed.is_some() || direction == Direction::Backwards {
+        return Ok(indexed);
+    }
+    let tail = shared.tail.read().unwrap_or_else(PoisonError::into_inner).positions(key, from, 0);
+    Ok(tail.map(|tail| tail.first.max(from)))
 }
 
 /// The newest committed event of a stream.
 pub(crate) fn last_record(shared: &Shared, stream: &str) -> Result<Option<Record>, StorageError> {
     let key = StreamKey::new(shared.log.store, stream.as_bytes());
-    let Some(last) = last_revision(shared, key)? else { return Ok(None) };
-    let positions = stream_positions(shared, key, last, 1)?;
-    let Some(position) = positions.first() else { return Ok(None) };
-    LogReader::new(&shared.log, STREAM_BLOCK_BYTES).record(*position).map(Some)
+    loop {
+        let Some(last) = last_revision(shared, key)? else { return Ok(None) };
+        let positions = stream_positions(shared, key, last, 1)?;
+        let Some((_, position)) = positions.first() else { return Ok(None) };
+        let found = LogReader::new(&shared.log, STREAM_BLOCK_BYTES).record(*position)?;
+        // No scavenge takes the last event of a stream, but this one may not have been the last for a while.
+        if found.is_some() || last_revision(shared, key)? == Some(last) {
+            return Ok(found);
+        }
+    }
 }

@@ -86,12 +86,9 @@ pub(crate) fn encode(
     event: &ProposedEvent,
     more: bool,
 ) {
-    let start = buffer.len();
-    buffer.extend_from_slice(&[0; HEAD_BYTES as usize]);
     let json = if event.is_json { FLAG_JSON } else { 0 };
-    buffer.push(KIND_EVENT | json | if more { FLAG_MORE } else { 0 });
-    put_varint(buffer, position - context.batch_start);
-    put_varint(buffer, revision);
+    let flags = KIND_EVENT | json | if more { FLAG_MORE } else { 0 };
+    let start = begin(buffer, flags, position - context.batch_start, revision);
     buffer.extend_from_slice(&context.recorded_ticks.to_le_bytes());
     buffer.extend_from_slice(event.id.as_bytes());
     for part in [stream.as_str().as_bytes(), event.event_type.as_bytes(), &event.metadata] {
@@ -99,6 +96,37 @@ pub(crate) fn encode(
         buffer.extend_from_slice(part);
     }
     buffer.extend_from_slice(&event.data);
+    finish(buffer, start, position);
+}
+
+/// Appends a record to `buffer` once more, as it was written.
+pub(crate) fn encode_again(buffer: &mut Vec<u8>, record: &Record) {
+    let json = if record.is_json { FLAG_JSON } else { 0 };
+    let flags = KIND_EVENT | json | if record.more { FLAG_MORE } else { 0 };
+    let position = record.position.0;
+    let start = begin(buffer, flags, position - record.batch_start, record.revision.0);
+    buffer.extend_from_slice(&record.recorded_ticks.to_le_bytes());
+    buffer.extend_from_slice(record.id.as_bytes());
+    for part in [&record.stream, &record.event_type, &record.metadata] {
+        put_varint(buffer, part.len() as u64);
+        buffer.extend_from_slice(part);
+    }
+    buffer.extend_from_slice(&record.data);
+    finish(buffer, start, position);
+}
+
+/// Room for the head, and what is said first; gives where the record begins in the buffer.
+fn begin(buffer: &mut Vec<u8>, flags: u8, distance: u64, revision: u64) -> usize {
+    let start = buffer.len();
+    buffer.extend_from_slice(&[0; HEAD_BYTES as usize]);
+    buffer.push(flags);
+    put_varint(buffer, distance);
+    put_varint(buffer, revision);
+    start
+}
+
+/// The head and the foot of a record whose body is there.
+fn finish(buffer: &mut Vec<u8>, start: usize, position: u64) {
     let body = start + HEAD_BYTES as usize;
     let length = u32::try_from(buffer.len() - body).expect("an append is limited to far less than 4 GiB");
     let checksum = checksum(position, &buffer[body..]);
@@ -274,7 +302,10 @@ mod tests {
             let event = event(&event_type, data, metadata, is_json);
             let bytes = encoded(&stream, &event, position, revision, more);
             let length = bytes.len() as u64;
-            let record = decode(&bytes.into(), position).expect("a record");
+            let record = decode(&bytes.clone().into(), position).expect("a record");
+            let mut again = Vec::new();
+            encode_again(&mut again, &record);
+            prop_assert_eq!(again, bytes);
             prop_assert_eq!(record.stream_name(), stream);
             prop_assert_eq!(record.type_name(), event_type);
             prop_assert_eq!((record.revision.0, record.is_json, record.more), (revision, is_json, more));

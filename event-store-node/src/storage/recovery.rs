@@ -41,6 +41,8 @@ const EMPTY_DIR_FILES: [&str; 3] = [LOCK_FILE, UNFINISHED_MARKER_FILE, "lost+fou
 pub(super) const INDEX_FILE: &str = "index.redb";
 pub(super) const LOG_DIR: &str = "log";
 pub(super) const FORMAT: &str = "headwater-event-log 1";
+/// The format of a log that was scavenged: segments may be packed.
+pub(super) const PACKED_FORMAT: &str = "headwater-event-log 2";
 
 /// What an interrupted write left at the end of the log and opening took away. Nothing of it was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +55,9 @@ pub struct Dropped {
 
 /// The marker that makes a directory ours.
 #[derive(Debug, Serialize, Deserialize)]
-struct Marker {
-    format: String,
-    log: Uuid,
+pub(super) struct Marker {
+    pub format: String,
+    pub log: Uuid,
 }
 
 /// Opens the log, or begins one.
@@ -67,7 +69,12 @@ pub(crate) fn open(
     let dir = &config.data_dir;
     disk.create_dir(dir).map_err(|error| StorageError::io("create", dir, error))?;
     let lock = take(&*disk, dir)?;
-    let store = if is_ours(&*disk, dir)? { read_marker(&*disk, dir)? } else { write_marker(&*disk, dir)? };
+    let marker = if is_ours(&*disk, dir)? {
+        read_marker(&*disk, dir)?
+    } else {
+        write_marker(&*disk, dir, Uuid::new_v4(), FORMAT)?
+    };
+    let store = marker.log;
     let log_dir = dir.join(LOG_DIR);
     disk.create_dir(&log_dir)
         .and_then(|()| disk.sync_dir(dir))
@@ -75,6 +82,9 @@ pub(crate) fn open(
     let (index, rebuild_reason) = Index::open(&*disk, &dir.join(INDEX_FILE), store)?;
     if let Some(reason) = rebuild_reason {
         warn!(%reason, "the index cannot be used and is built again from the log");
+    }
+    if marker.format == PACKED_FORMAT {
+        index.expect_gaps();
     }
     let checkpoint = index.checkpoint()?;
     let mut segments = segment::discover(&*disk, &log_dir, store)?;
@@ -89,7 +99,7 @@ pub(crate) fn open(
     }
     let log = Log::new(Arc::clone(&disk), log_dir, store, segments);
     let replayed = replay::replay(&log, &index, checkpoint.position, flush_events)?;
-    assemble(config, log, index, replayed, flush_events, lock)
+    assemble(config, log, index, replayed, flush_events, (&marker.format, lock))
 }
 
 /// Takes the lock of a directory that is ours or empty, and leaves any other one untouched.
@@ -119,12 +129,13 @@ fn assemble(
     index: Index,
     replayed: Replayed,
     flush_events: usize,
-    lock: Box<dyn Any + Send + Sync>,
+    (format, lock): (&str, Box<dyn Any + Send + Sync>),
 ) -> Result<(Writer, watch::Receiver<Head>, Option<Dropped>), StorageError> {
     let Replayed { log_end, tail, active, prepared, dropped, flushed_end } = replayed;
-    let file = log.file(&active)?;
+    let file = Arc::clone(&log.open(&active)?.file);
     log.commit(log_end);
-    let prepared = prepared.map(|segment| log.file(&segment).map(|file| (segment, file))).transpose()?;
+    let opened = |segment| log.open(&segment).map(|file| (segment, Arc::clone(&file.file)));
+    let prepared = prepared.map(opened).transpose()?;
     let next =
         NextSegment::new(Arc::clone(&log.disk), log.dir.clone(), log.store, config.segment_bytes, prepared);
     let last = LogReader::new(&log, SEGMENT_HEADER_BYTES).previous(log_end)?;
@@ -134,7 +145,7 @@ fn assemble(
     metrics::head(last.0);
     metrics::writer_failed(false);
     let (head, head_receiver) = watch::channel(Head { end: Boundary(log_end), last });
-    info!(dir = %config.data_dir.display(), format = FORMAT, position = %last, "the log is open");
+    info!(dir = %config.data_dir.display(), format, position = %last, "the log is open");
     let writer = Writer {
         shared: Shared { log: Arc::new(log), index, tail, counts: Arc::default() },
         segment: active,
@@ -151,20 +162,30 @@ fn assemble(
     Ok((writer, head_receiver, dropped))
 }
 
-/// The id of the log in a directory that is ours.
-pub(super) fn read_marker(disk: &dyn Disk, dir: &Path) -> Result<Uuid, StorageError> {
+/// What the marker of a directory that is ours says.
+pub(super) fn read_marker(disk: &dyn Disk, dir: &Path) -> Result<Marker, StorageError> {
     let path = dir.join(MARKER_FILE);
     let failed = |error| StorageError::io("read", &path, error);
     let file = disk.open(&path).map_err(failed)?;
     let mut text = vec![0; file.size().map_err(failed)?.min(SEGMENT_HEADER_BYTES) as usize];
     let length = file.read_at(&mut text, 0).map_err(failed)?;
-    let other = |found| StorageError::OtherFormat { path: dir.to_owned(), found, expected: FORMAT };
+    let other = |found| StorageError::OtherFormat { path: dir.to_owned(), found, expected: PACKED_FORMAT };
     let marker: Marker = serde_json::from_slice(&text[..length]).map_err(|error| other(error.to_string()))?;
-    if marker.format == FORMAT { Ok(marker.log) } else { Err(other(marker.format)) }
+    let is_known = [FORMAT, PACKED_FORMAT].contains(&marker.format.as_str());
+    if is_known { Ok(marker) } else { Err(other(marker.format)) }
 }
 
-fn write_marker(disk: &dyn Disk, dir: &Path) -> Result<Uuid, StorageError> {
-    let marker = Marker { format: FORMAT.to_owned(), log: Uuid::new_v4() };
+/// Says durably that segments may be packed from now on, to who cannot read such.
+pub(super) fn raise_format(disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
+    let marker = read_marker(disk, dir)?;
+    if marker.format != PACKED_FORMAT {
+        write_marker(disk, dir, marker.log, PACKED_FORMAT)?;
+    }
+    Ok(())
+}
+
+fn write_marker(disk: &dyn Disk, dir: &Path, log: Uuid, format: &str) -> Result<Marker, StorageError> {
+    let marker = Marker { format: format.to_owned(), log };
     let text = serde_json::to_vec_pretty(&marker).expect("two strings are always JSON");
     let (unfinished, path) = (dir.join(UNFINISHED_MARKER_FILE), dir.join(MARKER_FILE));
     let write = || {
@@ -175,7 +196,7 @@ fn write_marker(disk: &dyn Disk, dir: &Path) -> Result<Uuid, StorageError> {
         disk.sync_dir(dir)
     };
     write().map_err(|error| StorageError::io("write", &path, error))?;
-    Ok(marker.log)
+    Ok(marker)
 }
 
 /// The first segment with the first event, a system event as clients expect at the start of every log.

@@ -53,20 +53,27 @@ pub(crate) fn replay(
     let first = segments.iter().position(|segment| checkpoint < segment.limit() && segment.end.is_none());
     let first = first.ok_or(StorageError::LogTooShort { end: total, expected: checkpoint })?;
     for (at, segment) in segments.iter().enumerate().skip(first) {
-        let file = log.file(segment)?;
-        let scan = SegmentScan { log, segment, file: &*file };
+        let file = log.open(segment)?;
         let start = checkpoint.max(segment.first());
-        let end = scan.appends(start, |record| {
+        let end = file.records(log, segment, start, |record| {
             let key = StreamKey::new(log.store, &record.stream);
             tail.active.push(key, record.revision.0, record.position.0);
             tail.active.end = record.end;
             flush::while_replaying(index, &mut tail, &mut flushed_end, flush_events)
         })?;
         let next = segments.get(at + 1).copied();
+        if file.packed.is_some() {
+            if next.is_none() {
+                return Err(StorageError::LogTooShort { end, expected: segment.limit() });
+            }
+            log.end_segment(segment.base, end);
+            tail.active.end = end;
+            tail.active.sealed.push((segment.base, end));
+            continue;
+        }
+        let scan = SegmentScan { log, segment, file: &*file.file };
         if let Some(next) = next {
-            let file = log.file(&next)?;
-            let next_scan = SegmentScan { log, segment: &next, file: &*file };
-            if next_scan.first_byte_set(next.first())?.is_some() {
+            if log.open(&next)?.is_begun(log, &next)? {
                 // The next segment was begun only after everything in this one was synced.
                 if scan.first_byte_set(end)?.is_some() {
                     return Err(StorageError::DamagedRecord { position: end });
@@ -79,6 +86,10 @@ pub(crate) fn replay(
         let dropped = scan.clear_interrupted_write(end)?;
         log.forget_after(segment.base);
         tail.active.end = end;
+        if !tail.active.before_gaps.is_empty() {
+            // Readers look for one row of positions in each generation.
+            flush::now(index, &mut tail, &mut flushed_end)?;
+        }
         return Ok(Replayed { log_end: end, tail, active: *segment, prepared: next, dropped, flushed_end });
     }
     Err(StorageError::LogTooShort { end: total, expected: checkpoint })

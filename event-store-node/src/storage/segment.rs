@@ -1,5 +1,6 @@
 //! Segment files: where the log's bytes lie. A segment covers the positions from its base on, one file byte each; its
 //! name is its base. It is written full of zeros before its first record, so that a record's sync changes no size.
+//! A scavenge puts a [packed](super::packed) file in its place, in which the positions are no offsets any more.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +9,10 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::disk::{Disk, DiskFile};
+use super::log::Log;
+use super::packed::{self, Packed};
+use super::record::Record;
+use super::replay::SegmentScan;
 
 /// What a segment keeps for its header; the first record comes after it, so no position is 0.
 pub(crate) const SEGMENT_HEADER_BYTES: u64 = 4096;
@@ -49,6 +54,11 @@ impl Segment {
     pub(crate) fn path(&self, dir: &Path) -> PathBuf {
         dir.join(format!("{:016x}{SUFFIX}", self.base))
     }
+
+    /// Its file while it is being made.
+    pub(super) fn unfinished_path(&self, dir: &Path) -> PathBuf {
+        dir.join(format!("{:016x}{UNFINISHED_SUFFIX}", self.base))
+    }
 }
 
 /// Writes a new segment of zeros, followed by its first record when there is one, and makes it durable under its name.
@@ -61,7 +71,7 @@ pub(crate) fn create(
 ) -> Result<Arc<dyn DiskFile>, StorageError> {
     let path = segment.path(dir);
     let failed = |error| StorageError::io("create the segment", &path, error);
-    let unfinished = path.with_extension(&UNFINISHED_SUFFIX[1..]);
+    let unfinished = segment.unfinished_path(dir);
     let file = disk.create(&unfinished).map_err(failed)?;
     let zeros = vec![0; FILL_BYTES.min(segment.size as usize)];
     let mut at = 0;
@@ -115,6 +125,40 @@ pub(super) fn present(disk: &dyn Disk, dir: &Path, store: Uuid) -> Result<Vec<Se
     Ok(segments)
 }
 
+/// A segment's file, open, and how its records lie in it.
+#[derive(Debug)]
+pub(crate) struct SegmentFile {
+    pub file: Arc<dyn DiskFile>,
+    /// `None` while every position is an offset in the file.
+    pub packed: Option<Packed>,
+}
+
+impl SegmentFile {
+    /// Shows the records from a boundary on, those of an unfinished append left out; gives where the last one ends, or
+    /// ended before it was taken away.
+    pub(super) fn records(
+        &self,
+        log: &Log,
+        segment: &Segment,
+        from: u64,
+        visit: impl FnMut(&Record) -> Result<(), StorageError>,
+    ) -> Result<u64, StorageError> {
+        match &self.packed {
+            Some(packed) => packed.records(&*self.file, from, visit).map(|()| packed.end),
+            None => SegmentScan { log, segment, file: &*self.file }.appends(from, visit),
+        }
+    }
+
+    /// Whether anything was ever written to it. What is packed was full.
+    pub(super) fn is_begun(&self, log: &Log, segment: &Segment) -> Result<bool, StorageError> {
+        if self.packed.is_some() {
+            return Ok(true);
+        }
+        let scan = SegmentScan { log, segment, file: &*self.file };
+        Ok(scan.first_byte_set(segment.first())?.is_some())
+    }
+}
+
 /// What the header of a segment's file says, if it is one of this log.
 pub(super) fn read_header(
     disk: &dyn Disk,
@@ -122,27 +166,41 @@ pub(super) fn read_header(
     store: Uuid,
     base: u64,
 ) -> Result<Segment, StorageError> {
+    open(disk, path, store, base).map(|(segment, _)| segment)
+}
+
+/// Opens a segment's file, if it is one of this log.
+pub(super) fn open(
+    disk: &dyn Disk,
+    path: &Path,
+    store: Uuid,
+    base: u64,
+) -> Result<(Segment, SegmentFile), StorageError> {
     let failed = |error| StorageError::io("read the header of", path, error);
     let damaged = |what| StorageError::DamagedSegment { path: path.to_owned(), what };
     let file = disk.open(path).map_err(failed)?;
-    let mut bytes = [0; HEADER_FIELD_BYTES + 4];
+    let mut bytes = [0; packed::HEADER_BYTES];
     let read = file.read_at(&mut bytes, 0).map_err(failed)?;
-    let size = u64::from_le_bytes(bytes[16..24].try_into().expect("eight bytes"));
-    let segment = Segment { base, size, end: None };
-    if read < bytes.len() || bytes[..8] != MAGIC {
+    if read < bytes.len() || !(bytes.starts_with(&MAGIC) || bytes.starts_with(&packed::MAGIC)) {
         return Err(damaged("it does not begin like a segment"));
     }
-    let owner = Uuid::from_slice(&bytes[24..40]).expect("sixteen bytes");
-    if owner != store {
+    if bytes[24..40] != *store.as_bytes() {
         return Err(damaged("it belongs to another log"));
     }
-    if bytes != header(store, segment) || size < SEGMENT_HEADER_BYTES {
-        return Err(damaged("its header is damaged"));
-    }
-    if file.size().map_err(failed)? != size {
-        return Err(damaged("it is not as long as its header says"));
-    }
-    Ok(segment)
+    let size = u64::from_le_bytes(bytes[16..24].try_into().expect("eight bytes"));
+    let segment = Segment { base, size, end: None };
+    let packed = if bytes.starts_with(&MAGIC) {
+        if bytes[..HEADER_FIELD_BYTES + 4] != header(store, segment) || size < SEGMENT_HEADER_BYTES {
+            return Err(damaged("its header is damaged"));
+        }
+        if file.size().map_err(failed)? != size {
+            return Err(damaged("it is not as long as its header says"));
+        }
+        None
+    } else {
+        Some(Packed::read(&*file, path, &bytes, base)?)
+    };
+    Ok((segment, SegmentFile { file, packed }))
 }
 
 fn header(store: Uuid, segment: Segment) -> [u8; HEADER_FIELD_BYTES + 4] {

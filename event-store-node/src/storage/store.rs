@@ -1,9 +1,10 @@
 //! The storage as the rest of the node sees it.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -100,6 +101,9 @@ struct Inner {
     room: Arc<Semaphore>,
     head: watch::Receiver<Head>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// Held by who scavenges.
+    scavenging: Mutex<()>,
+    closing: AtomicBool,
 }
 
 impl Storage {
@@ -131,7 +135,9 @@ impl Storage {
             .map_err(|error| StorageError::Config(format!("cannot start a thread: {error}")))?;
         let room = Arc::new(Semaphore::new(MAX_QUEUED_BYTES));
         let writer = Mutex::new(Some(thread));
-        Ok((Self(Arc::new(Inner { shared, config, queue, room, head, writer })), dropped))
+        let (scavenging, closing) = (Mutex::default(), AtomicBool::new(false));
+        let inner = Inner { shared, config, queue, room, head, writer, scavenging, closing };
+        Ok((Self(Arc::new(inner)), dropped))
     }
 
     /// Queues an append, waiting for room. Appends are carried out in the order in which they were queued.
@@ -198,6 +204,9 @@ impl Storage {
     /// Answers what is queued, flushes the index, and frees the data directory. Blocks until that is done; no stream
     /// can be read after that.
     pub fn close(&self) {
+        self.0.closing.store(true, Ordering::Relaxed);
+        // A scavenge writes to the data directory; it ends soon after that.
+        let _scavenged = self.0.scavenging.lock().unwrap_or_else(PoisonError::into_inner);
         let thread = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return };
         let mut close = Some(Job::Close);
@@ -216,6 +225,24 @@ impl Storage {
 
     pub(crate) fn shared(&self) -> &Shared {
         &self.0.shared
+    }
+
+    pub(super) fn data_dir(&self) -> &Path {
+        &self.0.config.data_dir
+    }
+
+    /// Whether the log is about to be closed.
+    pub(super) fn is_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Relaxed)
+    }
+
+    /// Keeps every other scavenge, and the end of the log, waiting; `None` when there is one under way.
+    pub(super) fn begin_scavenge(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.0.scavenging.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 

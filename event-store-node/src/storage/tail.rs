@@ -34,6 +34,8 @@ impl StreamTail {
 #[derive(Debug, Default)]
 pub(crate) struct Generation {
     pub streams: HashMap<StreamKey, StreamTail>,
+    /// What comes in a stream before a gap that a scavenge left, older first; only while the log is replayed.
+    pub before_gaps: Vec<(StreamKey, StreamTail)>,
     /// Where the streams end that were deleted for good.
     pub tombstones: HashMap<StreamKey, u64>,
     /// How many events they are.
@@ -52,10 +54,17 @@ impl Generation {
             self.tombstones.insert(key, position);
             return;
         }
+        let alone = || StreamTail { first: revision, positions: vec![position] };
         match self.streams.entry(key) {
-            Entry::Occupied(mut stream) => stream.get_mut().positions.push(position),
+            Entry::Occupied(mut stream) if stream.get().last() + 1 == revision => {
+                stream.get_mut().positions.push(position);
+            }
+            Entry::Occupied(mut stream) => {
+                let before = std::mem::replace(stream.get_mut(), alone());
+                self.before_gaps.push((key, before));
+            }
             Entry::Vacant(free) => {
-                free.insert(StreamTail { first: revision, positions: vec![position] });
+                free.insert(alone());
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Checks a log that nobody is using: every record, every row of the index, and each against the other. Changes nothing.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,10 +13,11 @@ use super::disk::{Disk, DiskFile};
 use super::index::{Checkpoint, Index};
 use super::index_rows::IndexRows;
 use super::log::Log;
+use super::packed::Packed;
 use super::record::{Record, TOMBSTONE_REVISION};
-use super::recovery::{self, Dropped, FORMAT, INDEX_FILE, LOG_DIR};
+use super::recovery::{self, Dropped, INDEX_FILE, LOG_DIR};
 use super::replay::SegmentScan;
-use super::segment::{self, Segment};
+use super::segment::{self, Segment, SegmentFile};
 use super::{StorageError, StreamKey};
 
 /// The most faults that are described; the others are only counted.
@@ -27,7 +29,7 @@ pub struct Verified {
     /// The log's own id.
     pub log: Uuid,
     /// The format of the files.
-    pub format: &'static str,
+    pub format: String,
     /// Segment files.
     pub segments: usize,
     /// Sound records, each an event.
@@ -84,7 +86,8 @@ pub fn verify(
         return Err(StorageError::NoLog(dir.to_owned()));
     }
     let _lock = recovery::take(&**disk, dir)?;
-    let store = recovery::read_marker(&**disk, dir)?;
+    let marker = recovery::read_marker(&**disk, dir)?;
+    let store = marker.log;
     let mut faults = Faults::default();
     let segments = segments(&**disk, &dir.join(LOG_DIR), store, &mut faults)?;
     let log = Log::new(Arc::clone(disk), dir.join(LOG_DIR), store, segments.clone());
@@ -95,6 +98,7 @@ pub fn verify(
         faults,
         events: 0,
         indexed: 0,
+        packed: Vec::new(),
         last: 0,
         interrupted: None,
         after_index: HashMap::new(),
@@ -124,7 +128,7 @@ pub fn verify(
     let segments = segments.len();
     Ok(Verified {
         log: store,
-        format: FORMAT,
+        format: marker.format,
         segments,
         events,
         last,
@@ -220,8 +224,10 @@ struct Check<'a> {
     checkpoint: &'a Checkpoint,
     faults: Faults,
     events: u64,
-    /// Those before the index's checkpoint.
+    /// Those before the index's checkpoint and in no packed segment.
     indexed: u64,
+    /// Which positions packed segments cover, in order: the index may name events that were taken away there.
+    packed: Vec<Range<u64>>,
     last: u64,
     interrupted: Option<Dropped>,
     /// The next revision of each stream that has events after the checkpoint; `None` after a tombstone.
@@ -234,17 +240,20 @@ impl Check<'_> {
         // Everything in a segment was synced before the next one was begun.
         let mut active = 0;
         for (at, segment) in segments.iter().enumerate() {
-            let file = self.log.file(segment)?;
-            if (SegmentScan { log: self.log, segment, file: &*file })
-                .first_byte_set(segment.first())?
-                .is_some()
-            {
+            let file = self.log.open(segment)?;
+            if file.is_begun(self.log, segment)? {
                 active = at;
+            }
+            if file.packed.is_some() {
+                self.packed.push(segment.base..segment.limit());
             }
         }
         for (at, segment) in segments.iter().enumerate().take(active + 1) {
-            let file = self.log.file(segment)?;
-            self.segment(segment, &*file, at == active, rows)?;
+            let file = self.log.open(segment)?;
+            match &file.packed {
+                Some(packed) => self.packed_segment(segment, &file, packed, at == active, rows)?,
+                None => self.segment(segment, &*file.file, at == active, rows)?,
+            }
         }
         for base in self.checkpoint.segment_ends.keys() {
             if segments.iter().all(|segment| segment.base != *base) {
@@ -289,6 +298,42 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Reads a packed segment up to what is damaged in it.
+    fn packed_segment(
+        &mut self,
+        segment: &Segment,
+        file: &SegmentFile,
+        packed: &Packed,
+        is_active: bool,
+        rows: Option<&IndexRows<'_>>,
+    ) -> Result<(), StorageError> {
+        let before = self.events;
+        let log = self.log;
+        match file.records(log, segment, segment.first(), |record| self.record(record, segment, rows)) {
+            Ok(_) if self.events - before != packed.count => {
+                let what = format!("it holds {} events and says {}", self.events - before, packed.count);
+                self.faults.add(name(segment), None, what);
+            }
+            Ok(_) => {}
+            Err(StorageError::DamagedRecord { position }) => {
+                let what =
+                    "what was written here does not read back; the rest of the segment was not looked at";
+                self.faults.add(name(segment), Some(position), what);
+            }
+            Err(error) => return Err(error),
+        }
+        if is_active {
+            self.faults.add(name(segment), None, "it is packed and nothing comes after it");
+        }
+        self.ends(segment, packed.end, is_active);
+        Ok(())
+    }
+
+    fn is_packed(&self, position: u64) -> bool {
+        let after = self.packed.partition_point(|range| range.start <= position);
+        self.packed[..after].last().is_some_and(|range| range.contains(&position))
+    }
+
     fn ends(&mut self, segment: &Segment, end: u64, is_active: bool) {
         match self.checkpoint.segment_ends.get(&segment.base) {
             Some(known) if *known != end => {
@@ -329,7 +374,7 @@ impl Check<'_> {
         let key = StreamKey::new(self.log.store, &record.stream);
         let (at, revision) = (record.position.0, record.revision.0);
         if at < self.checkpoint.position {
-            self.indexed += 1;
+            self.indexed += u64::from(!self.is_packed(at));
             let said = rows.position(key, revision)?;
             if said != Some(at) {
                 let said = said.map_or("has no place for it".to_owned(), |said| format!("says {said}"));
@@ -357,7 +402,9 @@ impl Check<'_> {
             None => Some(rows.next_revision(key)?),
         };
         let is_tombstone = revision == TOMBSTONE_REVISION;
-        if expected.is_none_or(|expected| expected != revision && !is_tombstone) {
+        let may_be_gone = !self.packed.is_empty();
+        let follows = |next: u64| next == revision || (may_be_gone && next < revision);
+        if expected.is_none_or(|expected| !follows(expected) && !is_tombstone) {
             let next =
                 expected.map_or("it was deleted for good".to_owned(), |next| format!("{next} is next"));
             let what =
@@ -370,15 +417,19 @@ impl Check<'_> {
 
     /// Each row follows the one before, and there are as many places as there were events; gives how many.
     fn rows(&mut self, rows: &IndexRows<'_>) -> Result<u64, StorageError> {
-        let mut places = 0u64;
+        let (mut places, mut lasting) = (0u64, 0u64);
+        let may_be_gone = !self.packed.is_empty();
         let (mut stream, mut next) = (None, 0);
         let (mut gaps, mut beyond) = (0u64, 0u64);
         rows.each(|key, first, positions| {
             places += positions.len() as u64;
+            // A scavenge may have taken the others away.
+            lasting += positions.iter().filter(|position| !self.is_packed(**position)).count() as u64;
             if stream != Some(key) {
                 (stream, next) = (Some(key), 0);
             }
-            if first != next && first != TOMBSTONE_REVISION {
+            let follows = first == next || (may_be_gone && first > next);
+            if !follows && first != TOMBSTONE_REVISION {
                 gaps += 1;
             }
             next = first.saturating_add(positions.len() as u64);
@@ -395,9 +446,9 @@ impl Check<'_> {
                 format!("{beyond} places lie after what the index should reach"),
             );
         }
-        if places != self.indexed {
+        if lasting != self.indexed {
             let what = format!(
-                "it holds {places} places; the log has {} events up to where it reaches",
+                "it holds {lasting} places; the log has {} events up to where it reaches",
                 self.indexed
             );
             self.faults.add(INDEX_FILE, None, what);

@@ -185,8 +185,10 @@ impl Writer {
             self.known.note(&self.shared, part);
         }
         let Some(answered) = parts.first() else { return Ok(None) };
-        for (revision, event) in (answered.first..).zip(answered.events.iter()) {
-            self.recent.insert(answered.key, event.id, revision);
+        let written: usize = parts.iter().map(|part| part.events.len()).sum();
+        let written = &group.events[group.events.len() - written..];
+        for event in &written[..answered.events.len()] {
+            self.recent.insert(event.key, event.id, event.revision, event.position);
         }
         let revision = Some(Revision(answered.first + answered.events.len() as u64 - 1));
         Ok(Some(Ok(AppendOutcome::Appended { revision, position })))

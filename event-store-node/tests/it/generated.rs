@@ -4,8 +4,14 @@
 use std::fs;
 use std::path::Path;
 
-const DEFINITIONS: [&str; 5] =
-    ["streams.proto", "server_features.proto", "gossip.proto", "persistent.proto", "monitoring.proto"];
+const DEFINITIONS: [&str; 6] = [
+    "streams.proto",
+    "server_features.proto",
+    "gossip.proto",
+    "persistent.proto",
+    "monitoring.proto",
+    "operations.proto",
+];
 
 fn generate(into: &Path) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

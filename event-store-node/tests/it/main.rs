@@ -31,6 +31,8 @@ mod raw_delete;
 mod read;
 mod reopen;
 mod restart;
+mod scavenge;
+mod scavenge_client;
 mod standard_projections;
 mod statistics;
 mod subscribe;

@@ -1,7 +1,7 @@
 //! What the log is to answer, said in the simplest way there is: a list of events that is looked through from its start
 //! each time. Written from the protocol, not from the storage.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use event_store_node::storage::{Deletion, Expected};
 use serde_json::Value;
@@ -41,6 +41,8 @@ pub enum Read {
 #[derive(Debug, Clone, Default)]
 pub struct Model {
     pub log: Vec<Event>,
+    /// Places of events that a scavenge took away.
+    pub removed: HashSet<usize>,
     written_lately: HashMap<(String, Uuid), usize>,
 }
 
@@ -88,7 +90,23 @@ impl Model {
         self.places(stream).into_iter().map(|at| self.log[at].id).collect()
     }
 
-    fn has_tombstone(&self, stream: &str) -> bool {
+    fn id_left(&self, at: usize) -> Option<Uuid> {
+        self.log[at].id.filter(|_| !self.removed.contains(&at))
+    }
+
+    /// Whether a scavenge may take an event away: no read of its stream shows it, and it is not the newest there.
+    pub fn may_be_removed(&self, at: usize) -> bool {
+        let event = &self.log[at];
+        if event.revision == TOMBSTONE {
+            return false;
+        }
+        let stream = &event.stream;
+        let is_last = self.last(stream) == Some(event.revision);
+        self.has_tombstone(stream)
+            || !is_last && (self.is_hidden(stream) || event.revision < self.first_shown(stream))
+    }
+
+    pub fn has_tombstone(&self, stream: &str) -> bool {
         self.log.iter().any(|event| event.stream == stream && event.revision == TOMBSTONE)
     }
 
@@ -163,7 +181,7 @@ impl Model {
         if first < next {
             let there = &self.places(stream)[first as usize..];
             let same =
-                events.iter().zip(there).take_while(|((id, _), at)| self.log[**at].id == Some(*id)).count();
+                events.iter().zip(there).take_while(|((id, _), at)| self.id_left(**at) == Some(*id)).count();
             if !events.is_empty() && same == events.len() {
                 return Answer::Appended(Some(first + same as u64 - 1), Some(there[same - 1]));
             }
@@ -174,8 +192,8 @@ impl Model {
         if events.is_empty() {
             return Answer::Appended(last, None);
         }
-        let described =
-            stream.strip_prefix("$$").filter(|described| self.is_hidden(described)).map(str::to_owned);
+        let shows_again = |described: &&str| self.is_hidden(described) && !self.has_tombstone(described);
+        let described = stream.strip_prefix("$$").filter(shows_again).map(str::to_owned);
         for (id, data) in events {
             self.push(stream, Some(*id), kind, is_json, data.clone());
         }
@@ -216,6 +234,16 @@ impl Model {
         Answer::Done(self.log.len() - 1)
     }
 
+    /// What a stream's metadata leaves of it.
+    fn first_shown(&self, stream: &str) -> u64 {
+        let (count, before) = match self.metadata(stream) {
+            _ if stream.starts_with("$$") => (Some(1), None),
+            metadata => metadata.map_or((None, None), limits),
+        };
+        let by_count = count.map_or(0, |count| (self.places(stream).len() as u64).saturating_sub(count));
+        by_count.max(before.unwrap_or(0))
+    }
+
     /// What is to be seen of a stream from a revision on, or from there back.
     pub fn read(&self, stream: &str, from: u64, backwards: bool) -> Read {
         if self.has_tombstone(stream.strip_prefix("$$").unwrap_or(stream)) {
@@ -225,13 +253,9 @@ impl Model {
         if places.is_empty() || self.is_hidden(stream) {
             return Read::Missing;
         }
-        let (count, before) = match self.metadata(stream) {
-            _ if stream.starts_with("$$") => (Some(1), None),
-            metadata => metadata.map_or((None, None), limits),
-        };
-        let by_count = count.map_or(0, |count| (places.len() as u64).saturating_sub(count));
-        let first = by_count.max(before.unwrap_or(0));
+        let first = self.first_shown(stream);
         let shown = |at: &usize| match self.log[*at].revision {
+            _ if self.removed.contains(at) => false,
             revision if backwards => (first..=from).contains(&revision),
             revision => revision >= first.max(from),
         };

@@ -408,7 +408,7 @@ async fn what_is_not_served_is_unimplemented() {
     let running = start().await;
     let mut wire = Wire::to(&running.node).await;
     for path in [
-        "/event_store.client.operations.Operations/StartScavenge",
+        "/event_store.client.operations.Operations/Shutdown",
         "/event_store.client.projections.Projections/Create",
         "/event_store.client.users.Users/Create",
     ] {

@@ -203,10 +203,10 @@ fn a_format_of_another_version_is_refused() {
     let marker = dir.path().join("format.json");
     let text = fs::read_to_string(&marker)
         .expect("a marker")
-        .replace("headwater-event-log 1", "headwater-event-log 2");
+        .replace("headwater-event-log 1", "headwater-event-log 3");
     fs::write(&marker, text).expect("written");
     let refused = try_open(dir.path());
     assert!(
-        matches!(&refused, Err(StorageError::OtherFormat { found, .. }) if found == "headwater-event-log 2")
+        matches!(&refused, Err(StorageError::OtherFormat { found, .. }) if found == "headwater-event-log 3")
     );
 }
