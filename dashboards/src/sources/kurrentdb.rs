@@ -6,7 +6,10 @@ use super::{Label, Metric, Page, Proof, Source, counter, gauge, histogram};
 pub(super) const SOURCE: Source = Source {
     job: "kurrentdb",
     proof: Proof::Syntax("no package has the server"),
-    pages: &[Page { url: "https://docs.kurrent.io/server/v26.1/diagnostics/metrics.html", metrics: METRICS }],
+    pages: &[Page {
+        url: "https://github.com/kurrent-io/KurrentDB/blob/master/docs/server/diagnostics/metrics.md",
+        metrics: METRICS,
+    }],
 };
 
 const OUTCOME: Label = Label("status", &["successful", "failed"]);
@@ -17,25 +20,7 @@ const PROJECTION: Label = Label("projection", &[]);
 const METRICS: &[Metric] = &[
     gauge("kurrentdb_statuses", &[Label("name", &["Index", "Node", "Scavenge"]), Label("status", &[])]),
     counter("kurrentdb_elections_count_total", &[]),
-    gauge(
-        "kurrentdb_checkpoints",
-        &[
-            Label(
-                "name",
-                &[
-                    "replication",
-                    "chaser",
-                    "epoch",
-                    "index",
-                    "proposal",
-                    "truncate",
-                    "writer",
-                    "streamExistenceFilter",
-                ],
-            ),
-            Label("read", &["non-flushed"]),
-        ],
-    ),
+    gauge("kurrentdb_checkpoints", &[Label("name", &["writer", "index", "replication"])]),
     counter("kurrentdb_io_events_total", &[ACTIVITY]),
     counter("kurrentdb_io_bytes_total", &[Label("activity", &["read"])]),
     // What an activity is called is set in `metricsconfig.json`; these are what it says when nobody changes it.
