@@ -52,6 +52,18 @@ pub fn runbook(alert: &str) -> String {
 
 use Severity::{Page, Ticket};
 
+/// What the collector refused, had no room for, or could not pass on, whichever of the three signals it was. What never happened
+/// has no series, so that they cannot be added up.
+const LOST: &str = "sum by (instance) (increase(otelcol_receiver_refused_spans_total[15m])) > 0 \
+     or sum by (instance) (increase(otelcol_receiver_refused_log_records_total[15m])) > 0 \
+     or sum by (instance) (increase(otelcol_receiver_refused_metric_points_total[15m])) > 0 \
+     or sum by (instance) (increase(otelcol_exporter_enqueue_failed_spans_total[15m])) > 0 \
+     or sum by (instance) (increase(otelcol_exporter_enqueue_failed_log_records_total[15m])) > 0 \
+     or sum by (instance) (increase(otelcol_exporter_enqueue_failed_metric_points_total[15m])) > 0 \
+     or sum by (instance) (increase(otelcol_exporter_send_failed_spans_total[15m])) > 0 \
+     or sum by (instance) (increase(otelcol_exporter_send_failed_log_records_total[15m])) > 0 \
+     or sum by (instance) (increase(otelcol_exporter_send_failed_metric_points_total[15m])) > 0";
+
 /// Every alert on a cause.
 pub const CAUSES: &[Alert] = &[
     Alert {
@@ -206,6 +218,31 @@ pub const CAUSES: &[Alert] = &[
         severity: Page,
         summary: "queries of {{ $labels.instance }} wait for connections to Postgres",
         dashboard: "headwater-runtime",
+    },
+    Alert {
+        name: "PostgresConnectionsUsedUp",
+        expr: "sum by (instance) (pg_stat_activity_count) / (max by (instance) (pg_settings_max_connections) - max by (instance) (pg_settings_superuser_reserved_connections)) > 0.9",
+        for_: "5m",
+        severity: Page,
+        summary: "{{ $value | humanizePercentage }} of the connections of Postgres at {{ $labels.instance }} are in use",
+        dashboard: "headwater-postgres",
+    },
+    Alert {
+        name: "ServiceDown",
+        // Prometheus is not among them: it cannot tell that it is away itself.
+        expr: r#"up{job=~"postgres|kurrentdb|otel-collector|loki|tempo|grafana"} == 0 or pg_up == 0"#,
+        for_: "5m",
+        severity: Ticket,
+        summary: "{{ $labels.job }} at {{ $labels.instance }} does not answer",
+        dashboard: "headwater-telemetry",
+    },
+    Alert {
+        name: "TelemetryDropped",
+        expr: LOST,
+        for_: "15m",
+        severity: Ticket,
+        summary: "the collector at {{ $labels.instance }} refuses telemetry or drops it",
+        dashboard: "headwater-telemetry",
     },
     Alert {
         name: "TracesLost",

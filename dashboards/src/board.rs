@@ -22,8 +22,19 @@ pub struct Board {
     pub title: &'static str,
     /// What one sees there.
     pub description: &'static str,
+    /// Whose metrics it shows.
+    pub whose: Whose,
     /// Its rows.
     pub rows: Vec<Row>,
+}
+
+/// Whose metrics a dashboard shows: by that it picks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Of Headwater's own processes.
+    Headwater,
+    /// Of services beside it: the names of their scrape jobs, as an expression.
+    Others(&'static str),
 }
 
 /// The columns of Grafana's grid.
@@ -50,19 +61,16 @@ impl Board {
             "uid": self.uid,
             "title": self.title,
             "description": self.description,
-            "tags": ["headwater"],
+            "tags": [self.whose.tag()],
             "schemaVersion": 41,
             "editable": false,
             "graphTooltip": 1,
             "timezone": "browser",
             "time": { "from": "now-1h", "to": "now" },
             "refresh": "10s",
-            "templating": { "list": variables() },
-            "annotations": { "list": marks() },
-            "links": [{
-                "type": "dashboards", "title": "Headwater", "tags": ["headwater"],
-                "asDropdown": true, "includeVars": true, "keepTime": true,
-            }],
+            "templating": { "list": self.whose.variables() },
+            "annotations": { "list": self.whose.marks() },
+            "links": self.whose.links(),
             "panels": self.panels_json(),
         })
     }
@@ -92,42 +100,83 @@ impl Board {
     }
 }
 
-fn variables() -> Value {
-    let labels = |name: &str, label: &str, query: &str| {
-        json!({
-            "name": name, "label": label, "type": "query", "datasource": datasource(),
-            "query": { "query": query, "refId": name }, "definition": query,
-            "refresh": 2, "sort": 1, "multi": true, "includeAll": true, "allValue": ".+",
-            "current": { "text": ["All"], "value": ["$__all"] },
-        })
-    };
-    json!([
-        { "name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "current": {} },
-        labels("job", "Job", "label_values(headwater_build_info, job)"),
-        labels("instance", "Instance", r#"label_values(headwater_build_info{job=~"$job"}, instance)"#),
-    ])
-}
+/// The tag of the dashboards of Headwater's processes.
+const OWN: &str = "headwater";
 
-/// What else happened: starts of processes, and of rebuilds.
-fn marks() -> Value {
-    let mark = |name: &str, colour: &str, expr: &str, text: &str| {
-        json!({
-            "name": name, "enable": true, "iconColor": colour, "datasource": datasource(),
-            "expr": expr, "step": "30s", "titleFormat": name, "textFormat": text, "useValueForTime": true,
-        })
-    };
-    json!([
-        mark(
-            "Start",
-            "blue",
-            r#"process_start_time_seconds{job=~"$job", instance=~"$instance"} * 1000"#,
-            "{{job}} {{instance}}",
-        ),
-        mark(
-            "Rebuild",
-            "purple",
-            r#"(projection_rebuild_start_timestamp_seconds{job=~"$job", instance=~"$instance"} > 0) * 1000"#,
-            "{{projection}}",
-        ),
-    ])
+/// The tag of those of the services beside it.
+const BESIDE: &str = "headwater-services";
+
+impl Whose {
+    fn tag(self) -> &'static str {
+        match self {
+            Self::Headwater => OWN,
+            Self::Others(_) => BESIDE,
+        }
+    }
+
+    fn variables(self) -> Value {
+        let labels = |name: &str, label: &str, query: &str| {
+            json!({
+                "name": name, "label": label, "type": "query", "datasource": datasource(),
+                "query": { "query": query, "refId": name }, "definition": query,
+                "refresh": 2, "sort": 1, "multi": true, "includeAll": true, "allValue": ".+",
+                "current": { "text": ["All"], "value": ["$__all"] },
+            })
+        };
+        let (jobs, instances) = match self {
+            Self::Headwater => (
+                "label_values(headwater_build_info, job)".to_owned(),
+                r#"label_values(headwater_build_info{job=~"$job"}, instance)"#.to_owned(),
+            ),
+            Self::Others(jobs) => (
+                format!(r#"label_values(up{{job=~"{jobs}"}}, job)"#),
+                format!(r#"label_values(up{{job=~"$job", job=~"{jobs}"}}, instance)"#),
+            ),
+        };
+        json!([
+            { "name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "current": {} },
+            labels("job", "Job", &jobs),
+            labels("instance", "Instance", &instances),
+        ])
+    }
+
+    /// What else happened: starts of Headwater's processes, and of rebuilds.
+    fn marks(self) -> Value {
+        let mark = |name: &str, colour: &str, expr: &str, text: &str| {
+            json!({
+                "name": name, "enable": true, "iconColor": colour, "datasource": datasource(),
+                "expr": expr, "step": "30s", "titleFormat": name, "textFormat": text, "useValueForTime": true,
+            })
+        };
+        // Other programs have a start too. On the dashboards of services the variables pick the services.
+        let picked = match self {
+            Self::Headwater => r#"{job=~"$job", instance=~"$instance", job=~"headwater.*"}"#,
+            Self::Others(_) => r#"{job=~"headwater.*"}"#,
+        };
+        json!([
+            mark(
+                "Start",
+                "blue",
+                &format!("process_start_time_seconds{picked} * 1000"),
+                "{{job}} {{instance}}",
+            ),
+            mark(
+                "Rebuild",
+                "purple",
+                &format!("(projection_rebuild_start_timestamp_seconds{picked} > 0) * 1000"),
+                "{{projection}}",
+            ),
+        ])
+    }
+
+    /// To all other dashboards. What is picked is kept only among those that pick from the same processes.
+    fn links(self) -> Value {
+        let to = |title: &str, tag: &str| {
+            json!({
+                "type": "dashboards", "title": title, "tags": [tag], "asDropdown": true,
+                "includeVars": tag == OWN && self == Self::Headwater, "keepTime": true,
+            })
+        };
+        json!([to("Headwater", OWN), to("Services", BESIDE)])
+    }
 }

@@ -11,6 +11,7 @@ pub mod boards;
 pub mod panel;
 pub mod rules;
 pub mod slo;
+pub mod sources;
 pub mod window;
 
 use window::Windows;

@@ -1,4 +1,4 @@
-//! A Prometheus of the test's own, and `promtool`.
+//! A Prometheus of the test's own, `promtool`, and the exporter that tells it about PostgreSQL.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,9 @@ use crate::eventually;
 
 /// The folder of the programs, when they are not on the `PATH`; `./hw test` sets it.
 const FOLDER: &str = "HEADWATER_PROMETHEUS_BIN";
+
+/// The exporter's program, when it is not on the `PATH` under the name that Debian gives it; `./hw test` sets it.
+const EXPORTER: &str = "HEADWATER_POSTGRES_EXPORTER";
 
 /// How long a start may take.
 const START: Duration = Duration::from_secs(30);
@@ -126,5 +129,43 @@ impl Prometheus {
     /// Prometheus does not answer.
     pub async fn firing(&self) -> Result<Vec<Sample>> {
         self.query(r#"ALERTS{alertstate="firing"}"#).await
+    }
+}
+
+/// A running `postgres_exporter`. It ends with its drop.
+#[derive(Debug)]
+pub struct PostgresExporter {
+    _process: Child,
+}
+
+impl PostgresExporter {
+    /// Starts it on a database of this machine, and waits until it can ask that.
+    ///
+    /// # Errors
+    /// It is not there, or cannot reach PostgreSQL.
+    pub async fn start(database_url: &str, listen: SocketAddr, log: &Path) -> Result<Self> {
+        let program =
+            std::env::var_os(EXPORTER).map_or_else(|| "prometheus-postgres-exporter".into(), PathBuf::from);
+        // Unlike other clients it wants TLS unless told otherwise, also on this machine.
+        let sign = if database_url.contains('?') { '&' } else { '?' };
+        let process = Command::new(program)
+            .arg(format!("--web.listen-address={listen}"))
+            .env("DATA_SOURCE_NAME", format!("{database_url}{sign}sslmode=disable"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(log)?)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| {
+                format!("postgres_exporter is not there; `./hw test` fetches it, or set {EXPORTER}")
+            })?;
+        let started = Self { _process: process };
+        eventually("the exporter reaches PostgreSQL", START, async || {
+            let Ok(answer) = reqwest::get(format!("http://{listen}/metrics")).await else { return Ok(None) };
+            let text = answer.text().await?;
+            Ok(text.lines().any(|line| line == "pg_up 1").then_some(()))
+        })
+        .await?;
+        Ok(started)
     }
 }

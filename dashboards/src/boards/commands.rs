@@ -1,6 +1,6 @@
 //! The command side.
 
-use crate::board::{Board, Row};
+use crate::board::{Board, Row, Whose};
 use crate::panel::{lines, stat};
 
 pub(super) fn board() -> Board {
@@ -8,6 +8,7 @@ pub(super) fn board() -> Board {
         uid: "headwater-commands",
         title: "Headwater: commands",
         description: "Commands over REST: how many, what becomes of them, how long they take, and where they collide.",
+        whose: Whose::Headwater,
         rows: vec![now(), outcome(), conflicts()],
     }
 }

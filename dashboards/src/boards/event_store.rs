@@ -1,6 +1,6 @@
 //! The log: as its clients see it, and the node from within.
 
-use crate::board::{Board, Row};
+use crate::board::{Board, Row, Whose};
 use crate::panel::{lines, stat};
 
 pub(super) fn board() -> Board {
@@ -8,6 +8,7 @@ pub(super) fn board() -> Board {
         uid: "headwater-event-store",
         title: "Headwater: event store",
         description: "Appends as their clients see them, and the embedded node from within.",
+        whose: Whose::Headwater,
         rows: vec![clients(), node(), subscriptions()],
     }
 }

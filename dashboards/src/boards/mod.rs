@@ -2,7 +2,10 @@
 
 mod commands;
 mod event_store;
+mod kurrentdb;
 mod overview;
+mod pipeline;
+mod postgres;
 mod projections;
 mod queries;
 mod runtime;
@@ -20,6 +23,9 @@ pub fn all() -> Vec<Board> {
         sagas::board(),
         queries::board(),
         event_store::board(),
+        kurrentdb::board(),
         runtime::board(),
+        postgres::board(),
+        pipeline::board(),
     ]
 }

@@ -1,6 +1,6 @@
 //! Whether it works, and what was promised.
 
-use crate::board::{Board, Row};
+use crate::board::{Board, Row, Whose};
 use crate::panel::{lines, stat, table};
 
 pub(super) fn board() -> Board {
@@ -8,6 +8,7 @@ pub(super) fn board() -> Board {
         uid: "headwater-overview",
         title: "Headwater: overview",
         description: "Whether everything works, and how much of what was promised is left.",
+        whose: Whose::Headwater,
         rows: vec![now(), promises(), traffic()],
     }
 }
@@ -17,8 +18,8 @@ fn now() -> Row {
         "Now",
         [
             stat("Processes", "none", "Processes that answer, of those that should.")
-                .query("up", "sum(up{@})")
-                .query("of", "count(up{@})")
+                .query("up", r#"sum(up{@, job=~"headwater.*"})"#)
+                .query("of", r#"count(up{@, job=~"headwater.*"})"#)
                 .runbook("TargetDown"),
             stat("Furthest behind", "s", "Age of the oldest event that some projection has not folded.")
                 .query("lag", "max(projection_lag_seconds{@})")

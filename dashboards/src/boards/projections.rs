@@ -1,6 +1,6 @@
 //! The projections: behind or not, fresh or not, being rebuilt, parked.
 
-use crate::board::{Board, Row};
+use crate::board::{Board, Row, Whose};
 use crate::panel::{lines, stat, table};
 
 pub(super) fn board() -> Board {
@@ -8,6 +8,7 @@ pub(super) fn board() -> Board {
         uid: "headwater-projections",
         title: "Headwater: projections",
         description: "How far each projection is, how fresh what it shows is, its rebuild, and what is parked.",
+        whose: Whose::Headwater,
         rows: vec![now(), lag(), work(), rebuild(), parked()],
     }
 }

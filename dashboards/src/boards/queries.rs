@@ -1,6 +1,6 @@
 //! The query side: GraphQL and search.
 
-use crate::board::{Board, Row};
+use crate::board::{Board, Row, Whose};
 use crate::panel::{lines, stat};
 
 pub(super) fn board() -> Board {
@@ -8,6 +8,7 @@ pub(super) fn board() -> Board {
         uid: "headwater-queries",
         title: "Headwater: queries and search",
         description: "GraphQL operations, their errors, waiting for a position, and the search index.",
+        whose: Whose::Headwater,
         rows: vec![now(), operations(), search()],
     }
 }

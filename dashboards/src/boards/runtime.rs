@@ -1,6 +1,6 @@
 //! The processes, their disk, their way to Postgres and their telemetry.
 
-use crate::board::{Board, Row};
+use crate::board::{Board, Row, Whose};
 use crate::panel::{lines, stat};
 
 pub(super) fn board() -> Board {
@@ -8,6 +8,7 @@ pub(super) fn board() -> Board {
         uid: "headwater-runtime",
         title: "Headwater: runtime",
         description: "Processor, memory, files and disk of each process, its connections to Postgres, and its traces.",
+        whose: Whose::Headwater,
         rows: vec![process(), disk(), postgres(), telemetry()],
     }
 }
@@ -18,15 +19,15 @@ fn process() -> Row {
         [
             lines("Processor", "none", "Cores in use.").query(
                 "{{instance}}",
-                "sum by (instance) (rate(process_cpu_seconds_total{@}[$__rate_interval]))",
+                r#"sum by (instance) (rate(process_cpu_seconds_total{@, job=~"headwater.*"}[$__rate_interval]))"#,
             ),
             lines("Memory", "bytes", "Memory in use.")
-                .query("{{instance}}", "sum by (instance) (process_resident_memory_bytes{@})"),
+                .query("{{instance}}", r#"sum by (instance) (process_resident_memory_bytes{@, job=~"headwater.*"})"#),
             lines("Open files and connections", "percentunit", "The share of those that may be open.")
-                .query("{{instance}}", "max by (instance) (process_open_fds{@} / (process_max_fds{@} > 0))")
+                .query("{{instance}}", r#"max by (instance) (process_open_fds{@, job=~"headwater.*"} / (process_max_fds{@, job=~"headwater.*"} > 0))"#)
                 .thresholds(0.7, 0.9),
             lines("Threads", "none", "Threads, and of these the ones that carry out tasks.")
-                .query("{{instance}}", "sum by (instance) (process_threads{@})")
+                .query("{{instance}}", r#"sum by (instance) (process_threads{@, job=~"headwater.*"})"#)
                 .query("workers {{instance}}", "sum by (instance) (tokio_workers{@})"),
             lines("Tasks", "none", "Tasks that have begun and not ended.")
                 .query("{{instance}}", "sum by (instance) (tokio_alive_tasks{@})"),
@@ -37,7 +38,7 @@ fn process() -> Row {
             )
             .query("{{instance}}", "sum by (instance) (tokio_global_queue_tasks{@})"),
             lines("Running since", "dateTimeAsIso", "When each process began.")
-                .query("{{instance}}", "max by (instance) (process_start_time_seconds{@}) * 1000")
+                .query("{{instance}}", r#"max by (instance) (process_start_time_seconds{@, job=~"headwater.*"}) * 1000"#)
                 .wide(),
         ],
     )
@@ -91,10 +92,15 @@ fn telemetry() -> Row {
             lines("Spans", "ops", "Ended, exported, and failed to be exported: what is missing was dropped.")
                 .query("{{outcome}}", "sum by (outcome) (rate(telemetry_spans_total{@}[$__rate_interval]))")
                 .runbook("TracesLost"),
-            lines("Series", "none", "Series that Prometheus takes from each process.")
-                .query("{{instance}}", "sum by (instance) (scrape_samples_scraped{@})"),
+            lines("Series", "none", "Series that Prometheus takes from each process.").query(
+                "{{instance}}",
+                r#"sum by (instance) (scrape_samples_scraped{@, job=~"headwater.*"})"#,
+            ),
             lines("Time of a scrape", "s", "How long Prometheus takes to fetch them.")
-                .query("{{instance}}", "max by (instance) (scrape_duration_seconds{@})")
+                .query(
+                    "{{instance}}",
+                    r#"max by (instance) (scrape_duration_seconds{@, job=~"headwater.*"})"#,
+                )
                 .wide(),
         ],
     )

@@ -1,6 +1,6 @@
 //! The sagas and what they ask of others.
 
-use crate::board::{Board, Row};
+use crate::board::{Board, Row, Whose};
 use crate::panel::{lines, stat};
 
 pub(super) fn board() -> Board {
@@ -8,6 +8,7 @@ pub(super) fn board() -> Board {
         uid: "headwater-sagas",
         title: "Headwater: sagas and payments",
         description: "Orders and returns on their way, the commands that move them, and the gateways for payment and shipping.",
+        whose: Whose::Headwater,
         rows: vec![work(), gateways()],
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use dashboards::boards;
+use dashboards::sources::{self, Kind};
 use serde_json::Value;
 
 /// Queries that have no label `job` or `instance` to pick by.
@@ -10,6 +11,9 @@ const WITHOUT_SELECTOR: &[(&str, &str)] = &[
     ("slo:", "recorded over all processes: a promise is made for the whole"),
     ("ALERTS{", "alerts on promises have no instance"),
 ];
+
+/// What every program serves that Prometheus scrapes, or nearly every: whose it is has to be said.
+const OF_EVERYBODY: &[&str] = &["up", "process_", "scrape_"];
 
 /// Units of Grafana that are used here.
 const UNITS: &[&str] = &["none", "s", "bytes", "Bps", "ops", "reqps", "percentunit", "dateTimeAsIso"];
@@ -24,6 +28,14 @@ fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
+}
+
+/// Every series with a selector, and where its name begins.
+fn series(expr: &str) -> impl Iterator<Item = (&str, usize)> {
+    expr.match_indices('{').map(|(at, _)| {
+        let begin = expr[..at].rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).map_or(0, |i| i + 1);
+        (&expr[begin..at], begin)
+    })
 }
 
 /// Every query with where it stands.
@@ -140,6 +152,40 @@ fn queries_pick_by_job_and_instance_and_have_a_legend() {
 }
 
 #[test]
+fn what_every_program_serves_is_picked_by_job() {
+    let mut found = 0;
+    for (place, target) in targets() {
+        let expr = text(&target, "expr");
+        for (name, begin) in series(expr) {
+            if OF_EVERYBODY.iter().any(|of| name == *of || (of.ends_with('_') && name.starts_with(of))) {
+                found += 1;
+                let selector = expr[begin..].split('}').next().unwrap();
+                assert_eq!(selector.matches("job=~").count(), 2, "{place}: also of other programs: {expr}");
+            }
+        }
+    }
+    assert!(found > 10, "the search has found too little");
+}
+
+#[test]
+fn every_dashboard_leads_to_all_others_and_keeps_what_is_picked_among_its_own() {
+    let dashboards = dashboards();
+    let tag_of = |dashboard: &Value| dashboard["tags"][0].as_str().unwrap().to_owned();
+    let tags: BTreeSet<_> = dashboards.iter().map(tag_of).collect();
+    assert_eq!(tags.len(), 2, "{tags:?}");
+    for dashboard in &dashboards {
+        let links = dashboard["links"].as_array().unwrap();
+        let linked: BTreeSet<_> =
+            links.iter().map(|link| link["tags"][0].as_str().unwrap().to_owned()).collect();
+        assert_eq!(linked, tags, "{}", text(dashboard, "uid"));
+        // A job of Headwater's is none of a service's: carried over, it would leave an empty page.
+        for link in links.iter().filter(|link| link["includeVars"] == true) {
+            assert_eq!(link["tags"][0].as_str().unwrap(), tag_of(dashboard), "{}", text(dashboard, "uid"));
+        }
+    }
+}
+
+#[test]
 fn ranges_follow_the_interval_of_the_page() {
     for (place, target) in targets() {
         let expr = text(&target, "expr");
@@ -155,10 +201,11 @@ fn ranges_follow_the_interval_of_the_page() {
 fn counters_are_shown_as_rates_and_percentiles_by_bucket() {
     for (place, target) in targets() {
         let expr = text(&target, "expr");
-        for suffix in ["_total{", "_bucket{", "_count{", "_sum{"] {
-            for (at, _) in expr.match_indices(suffix) {
-                let begin =
-                    expr[..at].rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).map_or(0, |i| i + 1);
+        for (name, begin) in series(expr) {
+            let listed = sources::metrics().find(|metric| metric.name == name).map(|metric| metric.kind);
+            let by_name =
+                || ["_total", "_bucket", "_count", "_sum"].iter().any(|ending| name.ends_with(ending));
+            if listed.map_or_else(by_name, |kind| kind == Kind::Counter) {
                 assert!(expr[..begin].ends_with("rate("), "{place}: a counter as it is: {expr}");
             }
         }

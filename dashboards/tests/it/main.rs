@@ -3,6 +3,7 @@
 
 mod files;
 mod lint;
+mod sources;
 
 use std::path::{Path, PathBuf};
 

@@ -11,7 +11,7 @@ pub(super) struct Case {
     pub(super) fires: &'static [(&'static str, &'static str)],
 }
 
-const fn case(
+pub(super) const fn case(
     says: &'static str,
     at: u32,
     series: &'static [(&'static str, &'static str)],

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dashboards::window::Windows;
-use dashboards::{boards, rules, slo};
+use dashboards::{boards, rules, slo, sources};
 use observability::{MetricDef, MetricKind, Values};
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{self, Expr, LabelModifier, VectorSelector};
@@ -86,9 +86,32 @@ fn metric_of<'a>(known: &BTreeMap<&str, &'a MetricDef>, series: &str) -> Option<
     whole.map(|metric| (*metric, false)).or(part)
 }
 
+/// A closed set of values.
+type Closed = Option<&'static [&'static str]>;
+
+/// The labels of a metric that a catalogue declares or that another program serves.
+fn labels_of(known: &BTreeMap<&str, &MetricDef>, series: &str) -> Option<BTreeMap<&'static str, Closed>> {
+    let mut labels: BTreeMap<_, Closed> = OF_TARGETS.iter().map(|label| (*label, None)).collect();
+    let is_bucket = if let Some((metric, is_bucket)) = metric_of(known, series) {
+        labels.extend(metric.labels.iter().map(|label| match label.values {
+            Values::OneOf(values) => (label.name, Some(values)),
+            Values::Each(_) => (label.name, None),
+        }));
+        is_bucket
+    } else {
+        let (metric, is_bucket) = sources::of_series(series)?;
+        labels.extend(metric.labels.iter().map(|sources::Label(name, values)| {
+            let closed: Closed = (!values.is_empty()).then_some(*values);
+            (*name, closed)
+        }));
+        is_bucket
+    };
+    labels.extend(is_bucket.then_some(("le", None)));
+    Some(labels)
+}
+
 /// Whether a matcher can match anything at all of a closed set.
-fn can_match(values: Values, matcher: &Matcher) -> bool {
-    let Values::OneOf(values) = values else { return true };
+fn can_match(values: &[&str], matcher: &Matcher) -> bool {
     match &matcher.op {
         MatchOp::Equal => values.contains(&matcher.value.as_str()),
         MatchOp::Re(regex) => values.iter().any(|value| regex.is_match(value)),
@@ -117,23 +140,21 @@ fn every_query_asks_for_what_exists_and_every_metric_is_asked_for() {
         let mut labels_here: BTreeSet<String> = OF_TARGETS.iter().map(ToString::to_string).collect();
         for selector in &asked.selectors {
             let name = selector.name.as_deref().unwrap_or_default();
-            let mut labels: BTreeMap<&str, Option<Values>> =
-                OF_TARGETS.iter().map(|label| (*label, None)).collect();
-            if let Some((metric, is_bucket)) = metric_of(&known, name) {
-                used.insert(metric.name);
-                labels.extend(metric.labels.iter().map(|label| (label.name, Some(label.values))));
-                labels.extend(is_bucket.then_some(("le", None)));
-            } else if recorded.contains(name) {
-                labels = BTreeMap::from([("slo", None)]);
+            used.extend(metric_of(&known, name).map(|(metric, _)| metric.name));
+            let mut labels = labels_of(&known, name);
+            if recorded.contains(name) {
+                labels = Some(BTreeMap::from([("slo", None)]));
             } else if let Some((_, more)) = OF_PROMETHEUS.iter().find(|(series, _)| *series == name) {
-                labels.extend(more.iter().map(|label| (*label, None)));
-            } else {
-                wrong.push(format!("{place}: there is no {name}"));
+                labels = Some(OF_TARGETS.iter().chain(*more).map(|label| (*label, None)).collect());
             }
+            let Some(labels) = labels else {
+                wrong.push(format!("{place}: there is no {name}"));
+                continue;
+            };
             for matcher in &selector.matchers.matchers {
                 match labels.get(matcher.name.as_str()) {
                     None => wrong.push(format!("{place}: {name} has no label {}", matcher.name)),
-                    Some(Some(values)) if !can_match(*values, matcher) => {
+                    Some(Some(values)) if !can_match(values, matcher) => {
                         wrong.push(format!("{place}: {} of {name} is never {}", matcher.name, matcher.value));
                     }
                     Some(_) => {}

@@ -55,7 +55,8 @@ impl Watched {
         let folder = home.path().join("prometheus");
         std::fs::create_dir(&folder)?;
         let [listen, ..] = free_addresses()?;
-        let prometheus = Prometheus::start(&configure(&folder, running.admin)?, listen).await?;
+        let prometheus =
+            Prometheus::start(&configure(&folder, &[("headwater", running.admin)])?, listen).await?;
         let mut watched = Self {
             running: Some(running),
             prometheus,

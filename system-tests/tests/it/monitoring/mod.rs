@@ -6,3 +6,4 @@ mod contract;
 mod faults;
 mod live;
 mod rules;
+mod services;

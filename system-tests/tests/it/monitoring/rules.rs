@@ -9,6 +9,7 @@ use dashboards::slo::SLOS;
 use system_tests::prometheus::promtool;
 
 use super::cases::{self, Case};
+use super::services;
 use crate::root;
 
 const PIPELINE: &str = "observability/pipeline/prometheus";
@@ -132,7 +133,7 @@ fn every_alert_fires_when_it_should_and_not_when_not() -> Result<()> {
     }
     text += "evaluation_interval: 1m\ntests:\n";
     let mut firing = BTreeSet::new();
-    for case in cases::CAUSES {
+    for case in cases::CAUSES.iter().chain(services::CAUSES) {
         write(&mut text, &case.into(), case.fires)?;
         firing.extend(case.fires.iter().map(|(alert, _)| *alert));
     }
