@@ -1,6 +1,7 @@
 //! What the containers are told, by the programs that are told it. Whether it fits together is tested beside the dashboards.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command as Process;
 
 use clap::Parser as _;
@@ -10,9 +11,6 @@ use serde_json::Value;
 
 use crate::root;
 
-/// The data directory of the image.
-const DATA: (&str, &str) = ("HEADWATER_DATA_DIR", "/var/lib/headwater");
-
 fn services() -> Vec<(String, Value)> {
     let text = std::fs::read_to_string(root().join("docker-compose.yml")).unwrap();
     let compose: Value = serde_saphyr::from_str(&text).unwrap();
@@ -21,13 +19,13 @@ fn services() -> Vec<(String, Value)> {
     own.map(|(name, service)| (name.clone(), service.clone())).collect()
 }
 
-/// A service's environment, with the defaults of what nobody has set.
-fn environment(service: &Value) -> BTreeMap<String, String> {
+/// A service's environment, with the defaults of what nobody has set, and a data directory as the image has one.
+fn environment(service: &Value, data: &Path) -> BTreeMap<String, String> {
     let pattern = regex::Regex::new(r"\$\{[A-Z_]+:-([^}]*)\}").unwrap();
     let all = service["environment"].as_object().unwrap();
     let value = |value: &Value| pattern.replace_all(value.as_str().unwrap(), "$1").into_owned();
     let told = all.iter().map(|(name, text)| (name.clone(), value(text)));
-    told.chain([(DATA.0.to_owned(), DATA.1.to_owned())]).collect()
+    told.chain([("HEADWATER_DATA_DIR".to_owned(), data.display().to_string())]).collect()
 }
 
 fn given(command: Command) -> Given {
@@ -43,13 +41,13 @@ fn given(command: Command) -> Given {
 
 #[test]
 fn every_service_of_ours_takes_its_command_line_and_its_environment() {
-    let services = services();
+    let (services, data) = (services(), tempfile::tempdir().unwrap());
     assert_eq!(services.len(), 6, "the compose file was read wrongly");
     for (name, service) in services {
         let words = service["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap());
         let cli = Cli::try_parse_from(["headwater"].into_iter().chain(words));
         let cli = cli.unwrap_or_else(|error| panic!("{name}: {error}"));
-        let environment = environment(&service);
+        let environment = environment(&service, data.path());
         let variable = |name: &str| environment.get(name).cloned();
         let environment = Environment { variable: &variable, is_root: false };
         let config =

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::image::DATA;
 use super::{PAGE, image, names, own_services, services, text, unset, variable};
 
 /// Images whose releases have two numbers; of all others a tag with two follows the newest release.
@@ -190,7 +191,7 @@ fn who_needs_the_same_data_has_the_same_volume_and_nobody_else() {
         let mounts = names(&services[name]["volumes"]).into_iter().map(str::to_owned).collect::<Vec<_>>();
         let [mount] = &mounts[..] else { panic!("{name}: {mounts:?}") };
         let (volume, target) = mount.split_once(':').unwrap();
-        assert_eq!(target, super::image::DATA, "{name}");
+        assert_eq!(target, DATA, "{name}");
         volume.to_owned()
     };
     // One file of keys; what one seals the others open.
