@@ -8,10 +8,12 @@ use crate::bench::flags::Benchmark;
 use crate::config::Setting;
 use crate::import::flags::ImportSource;
 
+mod health;
 mod log;
 mod parked;
 mod projection;
 
+pub use health::HealthFlags;
 pub use log::{LogFlags, LogReportFlags};
 pub use parked::{ParkedCommand, ParkedListFlags, ParkedRetryFlags, ParkedShowFlags, ParkedSkipFlags};
 pub use projection::{ProjectionFlags, RebuildFlags, VerifyFlags, VersionFlags, VersionsFlags};
@@ -85,6 +87,11 @@ pub enum Command {
     /// Nothing of the log is touched. Needed when the log was replaced or restored from an older copy. Stop
     /// `headwater up`, `headwater serve projections` and `headwater serve sagas` first.
     ResetViews(StorageFlags),
+    /// Ask a running process whether it is ready
+    ///
+    /// For the health checks of containers, in whose images nothing else can ask. Ends with code 1 when it is not, and
+    /// says what it waits for.
+    Health(HealthFlags),
     /// Show every setting in force and where it comes from, with passwords masked
     Config(ConfigFlags),
 }

@@ -37,6 +37,7 @@ const SCAVENGED_BYTES: &str = "headwater_node_scavenged_bytes_total";
 
 const OUTCOME: Label =
     Label::one_of("outcome", &["appended", "wrong_expected_revision", "stream_deleted", "failed"]);
+const SCAVENGE_OUTCOMES: &[&str] = &["done", "stopped", "failed"];
 const READ_OF: Label = Label::one_of("kind", &["stream", "all"]);
 
 /// Every metric of this crate.
@@ -92,7 +93,7 @@ pub const CATALOGUE: &[MetricDef] = &[
     MetricDef::counter(REPLAYS, Count, "Parked events that persistent subscriptions tried again"),
     MetricDef::gauge(SCAVENGING, Count, "1 while a scavenge is under way"),
     MetricDef::counter(SCAVENGES, Count, "Scavenges by how they ended")
-        .by(&[Label::one_of("outcome", &["done", "stopped", "failed"])]),
+        .by(&[Label::one_of("outcome", SCAVENGE_OUTCOMES)]),
     MetricDef::counter(SCAVENGED_EVENTS, Count, "Events that scavenges took away"),
     MetricDef::counter(SCAVENGED_BYTES, Bytes, "What the log takes less on disk by scavenges"),
 ];
@@ -140,6 +141,15 @@ pub(crate) fn read_began(kind: &'static str, duration: Duration) {
 pub(crate) fn disk(log_bytes: u64, index_bytes: u64) {
     gauge!(DISK, "kind" => "log").set(log_bytes as f64);
     gauge!(DISK, "kind" => "index").set(index_bytes as f64);
+}
+
+/// No scavenge so far; said from the start, so that the first one shows as an increase.
+pub(crate) fn no_scavenge_yet() {
+    gauge!(SCAVENGING).set(0.0);
+    scavenged(0, 0);
+    for outcome in SCAVENGE_OUTCOMES {
+        counter!(SCAVENGES, "outcome" => *outcome).increment(0);
+    }
 }
 
 /// A scavenge is under way.

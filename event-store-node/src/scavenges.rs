@@ -74,6 +74,7 @@ pub(crate) enum Started {
 impl Scavenges {
     /// Of a log; all of them end with `stop`.
     pub(crate) fn new(storage: Storage, stop: CancellationToken) -> Self {
+        metrics::no_scavenge_yet();
         let (running, _) = watch::channel(false);
         Self(Arc::new(Inner { storage, stop, newest: Mutex::default(), running }))
     }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod config;
+mod health;
 mod import;
 mod lag;
 mod log_check;
@@ -77,6 +78,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Import(ImportSource::Retail(flags)) => block_on(import::run(flags)),
         Command::Bench(benchmark) => block_on(bench::run(benchmark)),
         Command::ResetViews(flags) => block_on(reset_views::run(&resolved(flags)?)),
+        Command::Health(flags) => block_on(health::run(&resolved(flags)?)),
         Command::Config(flags) => config::run(&resolved(flags.all)?, flags.json),
     }
 }

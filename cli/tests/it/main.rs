@@ -75,6 +75,7 @@ fn every_command_has_a_page_that_names_its_flags() {
         (vec!["node", "scavenge"], "--no-wait"),
         (vec!["node", "stats"], "--node-listen"),
         (vec!["lag"], "--json"),
+        (vec!["health"], "--admin-listen"),
         (vec!["reset-views"], "--data-dir"),
     ];
     for (command, flag) in pages {

@@ -57,6 +57,20 @@ fn node() -> Row {
                     "{{instance}}",
                     "clamp_min(max by (instance) (headwater_node_log_position{@}) - max by (instance) (headwater_node_standard_projections_position{@}), 0)",
                 ),
+            lines("Scavenges under way", "none", "One at a time on each node.")
+                .query("{{instance}}", "sum by (instance) (headwater_node_scavenging{@})"),
+            lines("Scavenges ended", "ops", "By how they ended.").query(
+                "{{outcome}}",
+                "sum by (outcome) (rate(headwater_node_scavenges_total{@}[$__rate_interval]))",
+            ),
+            lines("Freed by scavenges", "Bps", "What the log takes less on disk.").query(
+                "{{instance}}",
+                "sum by (instance) (rate(headwater_node_scavenged_bytes_total{@}[$__rate_interval]))",
+            ),
+            lines("Taken away by scavenges", "ops", "Events that no read of their stream showed any more.").query(
+                "{{instance}}",
+                "sum by (instance) (rate(headwater_node_scavenged_events_total{@}[$__rate_interval]))",
+            ),
             lines("Events written", "ops", "Events that the log took.").query(
                 "{{instance}}",
                 "sum by (instance) (rate(headwater_node_log_events_total{@}[$__rate_interval]))",

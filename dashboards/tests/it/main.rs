@@ -1,8 +1,9 @@
-//! What is committed is what the code says, and keeps the rules of good dashboards.
+//! What is committed is what the code says and keeps the rules of good dashboards; and the pipeline around it fits together.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by failing")]
 
 mod files;
 mod lint;
+mod pipeline;
 mod sources;
 
 use std::path::{Path, PathBuf};

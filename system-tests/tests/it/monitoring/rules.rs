@@ -118,9 +118,11 @@ fn write(out: &mut String, case: &Measured, fires: &[(&str, &str)]) -> Result<()
 #[test]
 fn rules_and_configuration_are_sound() -> Result<()> {
     let folder = root().join(PIPELINE);
-    let config = folder.join("prometheus.yml");
-    let said = promtool(&["check", "config", &config.display().to_string()], None)?;
-    assert_eq!(said.matches("rules found").count(), 2, "{said}");
+    for config in ["prometheus.yml", "compose.yml"] {
+        let config = folder.join(config);
+        let said = promtool(&["check", "config", &config.display().to_string()], None)?;
+        assert_eq!(said.matches("rules found").count(), 2, "{said}");
+    }
     Ok(())
 }
 
