@@ -2,7 +2,7 @@
 
 use redb::ReadableTable;
 
-use super::index::{Chunks, LAST_REVISION, decode_chunk, failed, last_chunk, revision_of, row_key};
+use super::index_chunks::{Chunks, LAST_REVISION, decode_chunk, failed, last_chunk, revision_of, row_key};
 use super::record::TOMBSTONE_REVISION;
 use super::{StorageError, StreamKey};
 

@@ -11,6 +11,7 @@ mod flush;
 mod frozen;
 mod group;
 mod index;
+mod index_chunks;
 mod index_rows;
 mod known;
 mod log;

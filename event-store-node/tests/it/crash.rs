@@ -154,7 +154,7 @@ fn is_long() -> bool {
 
 #[test]
 fn at_whatever_moment_the_power_goes_everything_acknowledged_is_there() {
-    let mut moments = 0;
+    let (mut moments, mut removed) = (0, 0);
     for seed in 0..if is_long() { 100 } else { 10 } {
         let run = run(JournalDisk::default(), &bursts(seed, 24));
         assert!(!run.was_refused);
@@ -166,7 +166,9 @@ fn at_whatever_moment_the_power_goes_everything_acknowledged_is_there() {
             moments += 1;
         }
         assert_eq!(platter.told, run.ends.len() - 1);
+        removed += run.model.removed.len();
     }
+    assert!(removed > 50, "scavenges took {removed} events away");
     assert!(moments > 2000, "{moments} moments are few");
 }
 
