@@ -16,4 +16,4 @@ mod socket;
 mod standard_projections;
 pub mod storage;
 
-pub use node::{Node, NodeConfig, NodeError};
+pub use node::{Node, NodeConfig, NodeError, serve};

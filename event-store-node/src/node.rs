@@ -123,6 +123,7 @@ pub struct Node {
     storage: Storage,
     subscriptions: Subscriptions,
     scavenges: Scavenges,
+    routes: Routes,
     stop: CancellationToken,
     server: JoinHandle<()>,
     projections: Option<JoinHandle<()>>,
@@ -160,30 +161,27 @@ impl Node {
             .then(|| tokio::spawn(standard_projections::keep(storage.clone(), stop.clone())));
         let scavenges = Scavenges::new(storage.clone(), stop.clone());
         let routes = routes(&config, address, &storage, &subscriptions, &scavenges, &stop);
-        let stopped = stop.clone();
+        let (served, stopped) = (routes.clone(), stop.clone());
         let server = tokio::spawn(async move {
-            let served = Server::builder()
-                .accept_http1(true)
-                .max_concurrent_streams(MAX_CALLS_PER_CONNECTION)
-                .initial_stream_window_size(CALL_WINDOW_BYTES)
-                .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-                .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-                .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-                .add_routes(routes)
-                .serve_with_incoming_shutdown(socket::accept(listener), stopped.cancelled_owned())
-                .await;
-            if let Err(error) = served {
+            if let Err(error) = serve(served, listener, stopped.cancelled_owned()).await {
                 warn!(%error, "the node's server ended");
             }
         });
         info!(%address, "the node is serving");
-        Ok(Self { address, dropped, storage, subscriptions, scavenges, stop, server, projections })
+        Ok(Self { address, dropped, storage, subscriptions, scavenges, routes, stop, server, projections })
     }
 
     /// The address served on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The node's services, to be served over the same log by [`serve`] on a further address, with layers of one's own
+    /// around them, or by another server. They answer as unavailable when the node was shut down.
+    #[must_use]
+    pub fn routes(&self) -> Routes {
+        self.routes.clone()
     }
 
     /// What an interrupted write left at the end of the log and opening took away; nothing of it was acknowledged.
@@ -223,6 +221,28 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// Serves a node's services on a listener as the node itself does, until `stop` completes and the calls under way have
+/// ended.
+///
+/// # Errors
+/// When the server ends by itself.
+pub async fn serve(
+    routes: Routes,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    Server::builder()
+        .accept_http1(true)
+        .max_concurrent_streams(MAX_CALLS_PER_CONNECTION)
+        .initial_stream_window_size(CALL_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(socket::accept(listener), stop)
+        .await
 }
 
 /// Shows what the log takes on disk, every now and then.

@@ -72,16 +72,16 @@ pub(crate) fn replay(
             continue;
         }
         let scan = SegmentScan { log, segment, file: &*file.file };
-        if let Some(next) = next {
-            if log.open(&next)?.is_begun(log, &next)? {
-                // The next segment was begun only after everything in this one was synced.
-                if scan.first_byte_set(end)?.is_some() {
-                    return Err(StorageError::DamagedRecord { position: end });
-                }
-                log.end_segment(segment.base, end);
-                tail.active.sealed.push((segment.base, end));
-                continue;
+        if let Some(next) = next
+            && log.open(&next)?.is_begun(log, &next)?
+        {
+            // The next segment was begun only after everything in this one was synced.
+            if scan.first_byte_set(end)?.is_some() {
+                return Err(StorageError::DamagedRecord { position: end });
             }
+            log.end_segment(segment.base, end);
+            tail.active.sealed.push((segment.base, end));
+            continue;
         }
         let dropped = scan.clear_interrupted_write(end)?;
         log.forget_after(segment.base);

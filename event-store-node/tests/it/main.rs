@@ -12,6 +12,7 @@ mod delete;
 mod discover;
 mod disk;
 mod durable;
+mod front_ends;
 mod fuzz;
 mod generated;
 mod journal;

@@ -38,6 +38,14 @@ pub fn client(node: &Node) -> Client {
     Client::new(settings).expect("a client")
 }
 
+/// To be called before a client `kurrentdb` is made. Both crates install a default of rustls, and `eventstore` 4.0.0 panics
+/// for the rest of the process when it is not the first.
+pub async fn eventstore_first() {
+    let settings = "esdb://127.0.0.1:1?tls=false&maxDiscoverAttempts=1".parse().expect("a connection string");
+    // Nothing is there; it is enough that the client has looked.
+    let _ = Client::new(settings).expect("a client").server_info().await;
+}
+
 /// A fresh node and its client.
 pub async fn start() -> Running {
     let dir = tempfile::tempdir().expect("a folder");

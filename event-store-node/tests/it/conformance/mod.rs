@@ -3,7 +3,7 @@
 //! `HEADWATER_ESDB_URL` in the environment the cases run against the server that it names.
 
 mod installed;
-mod rust;
+pub mod rust;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,9 +1,10 @@
 //! The two Rust clients. They differ in some names, told in `api`; the runner is one file, compiled with each.
 
-mod with_eventstore;
-mod with_kurrentdb;
+pub mod with_eventstore;
+pub mod with_kurrentdb;
 
 use super::{Outcome, Server, judge};
+use crate::support::eventstore_first;
 
 pub async fn through_eventstore() {
     let server = Server::find().await;
@@ -18,6 +19,7 @@ pub async fn through_eventstore() {
 }
 
 pub async fn through_kurrentdb() {
+    eventstore_first().await;
     let server = Server::find().await;
     let given = server.cases_for("kurrentdb");
     let mut outcomes = Vec::new();
