@@ -305,6 +305,7 @@ pub struct NodeVerifyFlags {
 /// For `node scavenge`.
 #[derive(Debug, Clone, Args)]
 pub struct ScavengeFlags {
+    /// Which node, and in which form to tell.
     #[command(flatten)]
     pub log: LogReportFlags,
     /// Do not wait until it is done

@@ -37,7 +37,7 @@ pub fn run(flags: &NodeVerifyFlags) -> Result<(), Failure> {
 #[serde(rename_all = "camelCase")]
 struct Told {
     folder: String,
-    format: &'static str,
+    format: String,
     log: String,
     segments: usize,
     events: u64,
@@ -72,7 +72,7 @@ impl Told {
         };
         Self {
             folder: folder.display().to_string(),
-            format: verified.format,
+            format: verified.format.clone(),
             log: verified.log.to_string(),
             segments: verified.segments,
             events: verified.events,
