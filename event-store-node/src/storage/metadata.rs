@@ -1,5 +1,5 @@
 //! What a stream's metadata, the newest event in `$$<stream>`, says of it: `$maxCount`, `$maxAge` and `$tb` hide events
-//! on reads, until a [scavenge](super::scavenge) takes them away, and the greatest `$tb` marks the stream as deleted. Metadata streams show their newest event only.
+//! on reads, until a scavenge takes them away, and the greatest `$tb` marks the stream as deleted. Metadata streams show their newest event only.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! Segment files: where the log's bytes lie. A segment covers the positions from its base on, one file byte each; its
 //! name is its base. It is written full of zeros before its first record, so that a record's sync changes no size.
-//! A scavenge puts a [packed](super::packed) file in its place, in which the positions are no offsets any more.
+//! A scavenge puts a packed file in its place, in which the positions are no offsets any more.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

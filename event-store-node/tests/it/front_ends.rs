@@ -277,12 +277,9 @@ async fn nothing_acknowledged_is_lost_or_doubled_when_the_leader_moves_and_front
         }
     });
     let writers: Vec<_> = writers.collect();
-    within(async {
-        for turn in turns() {
-            cluster.play(turn).await;
-        }
-    })
-    .await;
+    for turn in turns() {
+        within(cluster.play(turn)).await;
+    }
     cluster.progress.stopped.store(true, Ordering::Relaxed);
     let (mut acknowledged, mut seen) = (Vec::new(), Vec::new());
     for writer in within(futures::future::join_all(writers)).await {
