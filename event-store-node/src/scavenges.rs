@@ -1,7 +1,7 @@
 //! The scavenges of a running node: one at a time, in a thread of its own, ended with the node.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -13,22 +13,19 @@ use crate::storage::{Scavenged, Scavenging, Storage, StorageError};
 
 /// Starts and ends scavenges, and tells how the newest one stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Scavenges(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
+pub(crate) struct Scavenges {
     storage: Storage,
     stop: CancellationToken,
-    newest: Mutex<Option<Scavenge>>,
-    running: watch::Sender<bool>,
+    newest: Arc<watch::Sender<Option<Scavenge>>>,
 }
 
+/// A scavenge, as far as it is.
 #[derive(Debug, Clone)]
-struct Scavenge {
-    id: Uuid,
+pub(crate) struct Scavenge {
+    pub id: Uuid,
+    pub at: Scavenging,
+    pub state: ScavengeState,
     stop: CancellationToken,
-    at: Scavenging,
-    state: ScavengeState,
 }
 
 /// How a scavenge stands.
@@ -56,14 +53,6 @@ impl ScavengeState {
     }
 }
 
-/// The newest scavenge.
-#[derive(Debug, Clone)]
-pub(crate) struct ScavengeReport {
-    pub id: Uuid,
-    pub at: Scavenging,
-    pub state: ScavengeState,
-}
-
 /// Whether a scavenge was started, or another one is under way; its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Started {
@@ -75,24 +64,24 @@ impl Scavenges {
     /// Of a log; all of them end with `stop`.
     pub(crate) fn new(storage: Storage, stop: CancellationToken) -> Self {
         metrics::no_scavenge_yet();
-        let (running, _) = watch::channel(false);
-        Self(Arc::new(Inner { storage, stop, newest: Mutex::default(), running }))
+        Self { storage, stop, newest: Arc::new(watch::Sender::new(None)) }
     }
 
     /// Starts one, unless one is under way.
     pub(crate) fn start(&self) -> Started {
-        let mut newest = self.0.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = newest.as_ref().filter(|scavenge| scavenge.state == ScavengeState::Running) {
-            return Started::Before(running.id);
-        }
-        let (id, stop) = (Uuid::new_v4(), self.0.stop.child_token());
-        *newest = Some(Scavenge {
-            id,
-            stop: stop.clone(),
-            at: Scavenging::default(),
-            state: ScavengeState::Running,
+        let (id, stop) = (Uuid::new_v4(), self.stop.child_token());
+        let mut before = None;
+        self.newest.send_if_modified(|newest| {
+            before = under_way(newest).map(|scavenge| scavenge.id);
+            if before.is_none() {
+                let (at, state) = (Scavenging::default(), ScavengeState::Running);
+                *newest = Some(Scavenge { id, at, state, stop: stop.clone() });
+            }
+            before.is_none()
         });
-        self.0.running.send_replace(true);
+        if let Some(id) = before {
+            return Started::Before(id);
+        }
         metrics::scavenge_began();
         info!(scavenge = %id, "a scavenge begins");
         let scavenges = self.clone();
@@ -102,33 +91,24 @@ impl Scavenges {
 
     /// Has one end soon; whether it is the one under way.
     pub(crate) fn stop(&self, id: Uuid) -> bool {
-        let newest = self.0.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(scavenge) = newest.as_ref() else { return false };
-        let is_running = scavenge.id == id && scavenge.state == ScavengeState::Running;
-        if is_running {
-            scavenge.stop.cancel();
-        }
-        is_running
+        let newest = self.newest.borrow();
+        let named = under_way(&newest).filter(|scavenge| scavenge.id == id);
+        named.inspect(|scavenge| scavenge.stop.cancel()).is_some()
     }
 
-    /// How the newest one stands.
-    pub(crate) fn newest(&self) -> Option<ScavengeReport> {
-        let newest = self.0.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        newest.as_ref().map(|scavenge| ScavengeReport {
-            id: scavenge.id,
-            at: scavenge.at,
-            state: scavenge.state.clone(),
-        })
+    /// The newest one, as it stands.
+    pub(crate) fn newest(&self) -> Option<Scavenge> {
+        self.newest.borrow().clone()
     }
 
     /// Waits until none is under way.
     pub(crate) async fn ended(&self) {
-        let _ = self.0.running.subscribe().wait_for(|running| !running).await;
+        let _ = self.newest.subscribe().wait_for(|newest| under_way(newest).is_none()).await;
     }
 
     fn run(&self, stop: &CancellationToken) {
         let mut before = Scavenged::default();
-        let done = self.0.storage.scavenge(&mut |at| {
+        let done = self.storage.scavenge(&mut |at| {
             metrics::scavenged(
                 at.so_far.events_removed - before.events_removed,
                 at.so_far.bytes_freed - before.bytes_freed,
@@ -154,13 +134,17 @@ impl Scavenges {
         }
         metrics::scavenge_ended(state.name());
         self.change(|scavenge| scavenge.state = state);
-        self.0.running.send_replace(false);
     }
 
     fn change(&self, change: impl FnOnce(&mut Scavenge)) {
-        let mut newest = self.0.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(scavenge) = newest.as_mut() {
-            change(scavenge);
-        }
+        self.newest.send_modify(|newest| {
+            if let Some(scavenge) = newest {
+                change(scavenge);
+            }
+        });
     }
+}
+
+fn under_way(newest: &Option<Scavenge>) -> Option<&Scavenge> {
+    newest.as_ref().filter(|scavenge| scavenge.state == ScavengeState::Running)
 }

@@ -5,14 +5,14 @@ use std::path::Path;
 use event_store_node::storage::{BackedUp, StorageError, backup};
 use serde::Serialize;
 
-use super::node_folder::{advance, bar, failed, node_folder, tell};
+use super::node_folder::{OF_BYTES, advance, bar, failed, node_folder, tell};
 use crate::args::BackupFlags;
 use crate::failure::Failure;
 
 /// Copies and prints what was copied.
 pub fn run(flags: &BackupFlags) -> Result<(), Failure> {
     let folder = node_folder(&flags.dir);
-    let bar = bar("copying the log");
+    let bar = bar("copying the log", OF_BYTES);
     let made = backup(&folder, &flags.target, &mut advance(&bar));
     bar.finish_and_clear();
     let made = made.map_err(|error| match error {

@@ -19,9 +19,12 @@ pub fn node_folder(named: &Path) -> PathBuf {
     DataDir::existing(named).map_or_else(|_| named.to_owned(), |data| data.node())
 }
 
-/// A bar over bytes; it hides itself when standard error is no terminal.
-pub fn bar(doing: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes} of {total_bytes}  {eta} left")
+/// How far a bar over bytes is, as indicatif fills it in.
+pub const OF_BYTES: &str = "{bytes} of {total_bytes}";
+
+/// A bar with how far it is in words; it hides itself when standard error is no terminal.
+pub fn bar(doing: &'static str, so_far: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(&format!("{{msg}} {{wide_bar}} {so_far}  {{eta}} left"))
         .expect("the template is well formed");
     let bar = ProgressBar::no_length().with_style(style).with_message(doing);
     bar.enable_steady_tick(TICK);

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use eventstore::operations::{Client, ScavengeStatus, StatsOptions};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::node_folder::tell;
+use super::node_folder::{bar, tell};
 use super::node_stats::{client, failed};
 use crate::args::ScavengeFlags;
 use crate::config::Config;
@@ -15,7 +14,6 @@ use crate::failure::Failure;
 
 /// How often the node is asked how far it is.
 const ASK_EVERY: Duration = Duration::from_millis(250);
-const TICK: Duration = Duration::from_millis(100);
 
 /// Starts a scavenge, or joins the one under way, and follows it to its end. Ctrl-C ends it.
 pub async fn run(config: &Config, flags: &ScavengeFlags) -> Result<(), Failure> {
@@ -45,7 +43,7 @@ pub async fn run(config: &Config, flags: &ScavengeFlags) -> Result<(), Failure> 
 
 /// Shows how far a scavenge is until it has ended.
 async fn follow(client: &Client, id: &str) -> Result<Told, Failure> {
-    let bar = bar();
+    let bar = bar("scavenging", "{pos} of {len} segments");
     let options = StatsOptions::default().refresh_time(ASK_EVERY);
     let mut stats = client.stats(&options).await.map_err(|error| failed(&error))?;
     loop {
@@ -62,15 +60,6 @@ async fn follow(client: &Client, id: &str) -> Result<Told, Failure> {
             return Ok(told);
         }
     }
-}
-
-/// It hides itself when standard error is no terminal.
-fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} segments  {eta} left")
-        .expect("the template is well formed");
-    let bar = ProgressBar::no_length().with_style(style).with_message("scavenging");
-    bar.enable_steady_tick(TICK);
-    bar
 }
 
 /// What is told of a scavenge.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use event_store_node::storage::{Disk, FileSystem, IndexState, StorageError, Verified, verify};
 use serde::Serialize;
 
-use super::node_folder::{advance, bar, failed, node_folder, tell};
+use super::node_folder::{OF_BYTES, advance, bar, failed, node_folder, tell};
 use crate::args::NodeVerifyFlags;
 use crate::failure::Failure;
 use crate::table::table;
@@ -15,7 +15,7 @@ use crate::table::table;
 pub fn run(flags: &NodeVerifyFlags) -> Result<(), Failure> {
     let folder = node_folder(&flags.dir);
     let disk: Arc<dyn Disk> = Arc::new(FileSystem);
-    let bar = bar("checking the log");
+    let bar = bar("checking the log", OF_BYTES);
     let verified = verify(&disk, &folder, &mut advance(&bar));
     bar.finish_and_clear();
     let verified = verified.map_err(|error| match error {

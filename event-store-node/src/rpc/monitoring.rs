@@ -13,7 +13,7 @@ use super::{blocking, refuse};
 use crate::persistent::Subscriptions;
 use crate::proto::monitoring::monitoring_server::Monitoring;
 use crate::proto::monitoring::{StatsReq, StatsResp};
-use crate::scavenges::{ScavengeReport, ScavengeState, Scavenges};
+use crate::scavenges::{Scavenge, ScavengeState, Scavenges};
 use crate::storage::Storage;
 
 /// Nobody is told more often than this.
@@ -104,7 +104,7 @@ async fn stats(
 }
 
 /// How the newest scavenge stands.
-fn scavenge(newest: &ScavengeReport) -> Vec<(String, String)> {
+fn scavenge(newest: &Scavenge) -> Vec<(String, String)> {
     let at = &newest.at;
     let mut told = vec![
         ("scavenge-id", newest.id.to_string()),

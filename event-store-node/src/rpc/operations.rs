@@ -24,8 +24,7 @@ impl OperationsService {
 
 #[tonic::async_trait]
 impl Operations for OperationsService {
-    /// With one thread and from the first segment on, whatever is asked: a scavenge of one part would leave gaps in the
-    /// midst of streams.
+    /// With one thread and from the first segment on, whatever is asked: the numbers are of another server's chunks.
     async fn start_scavenge(
         &self,
         _request: Request<StartScavengeReq>,

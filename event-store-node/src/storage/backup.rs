@@ -1,5 +1,6 @@
-//! A copy of the log while it is in use. Segments that are full never change, and the one that is written to only grows:
-//! so its end is found first, and nothing after that is copied. Everything that was acknowledged before lies before it.
+//! A copy of the log while it is in use. Files of segments that are full never change, though a scavenge may put another
+//! one in their place, and the one that is written to only grows: so its end is found first, and nothing after that is
+//! copied. Everything that was acknowledged before lies before it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
