@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::http::StatusCode;
 use axum::routing::get;
 use thiserror::Error;
@@ -273,8 +274,10 @@ fn routes(
         (ip.to_string(), address.port())
     });
     let gossip = GossipService::new(Uuid::new_v4(), host, port);
+    let (members, log) = (gossip.clone(), storage.clone());
     let monitoring =
         MonitoringService::new(storage.clone(), subscriptions.clone(), scavenges.clone(), stop.clone());
+    let operations = OperationsService::new(scavenges.clone(), subscriptions.clone(), config.write_timeout);
     let router = Routes::new(
         StreamsServer::new(streams)
             .max_decoding_message_size(MAX_REQUEST_BYTES)
@@ -288,8 +291,9 @@ fn routes(
     .add_service(ServerFeaturesServer::new(ServerFeaturesService))
     .add_service(GossipServer::new(gossip))
     .add_service(MonitoringServer::new(monitoring))
-    .add_service(OperationsServer::new(OperationsService::new(scavenges.clone())))
+    .add_service(OperationsServer::new(operations))
     .into_axum_router()
-    .route("/health/live", get(|| async { StatusCode::NO_CONTENT }));
+    .route("/health/live", get(|| async { StatusCode::NO_CONTENT }))
+    .route("/gossip", get(|| async move { Json(members.as_json(&log)) }));
     Routes::from(router)
 }

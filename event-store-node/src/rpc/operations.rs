@@ -1,9 +1,12 @@
-//! Operations: scavenges are started and ended.
+//! Operations: scavenges are started and ended, and the groups of consumers started again.
+
+use std::time::Duration;
 
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::refuse;
+use super::{persistent, refuse};
+use crate::persistent::Subscriptions;
 use crate::proto::operations::operations_server::Operations;
 use crate::proto::operations::scavenge_resp::ScavengeResult;
 use crate::proto::operations::{ScavengeResp, StartScavengeReq, StopScavengeReq};
@@ -13,12 +16,14 @@ use crate::scavenges::{Scavenges, Started};
 #[derive(Debug)]
 pub(crate) struct OperationsService {
     scavenges: Scavenges,
+    subscriptions: Subscriptions,
+    write_timeout: Duration,
 }
 
 impl OperationsService {
-    /// Over the node's scavenges.
-    pub(crate) fn new(scavenges: Scavenges) -> Self {
-        Self { scavenges }
+    /// Over the node's scavenges and groups.
+    pub(crate) fn new(scavenges: Scavenges, subscriptions: Subscriptions, write_timeout: Duration) -> Self {
+        Self { scavenges, subscriptions, write_timeout }
     }
 }
 
@@ -44,6 +49,11 @@ impl Operations for OperationsService {
             Ok(id) if self.scavenges.stop(id) => Ok(answer(id, ScavengeResult::Stopped)),
             _ => Err(refuse::scavenge_not_found(&named)),
         }
+    }
+
+    /// What clients call when they know no `RestartSubsystem` of the groups' own service.
+    async fn restart_persistent_subscriptions(&self, _request: Request<()>) -> Result<Response<()>, Status> {
+        persistent::restart(&self.subscriptions, self.write_timeout).await.map(Response::new)
     }
 }
 

@@ -34,11 +34,7 @@ impl PersistentSubscriptionsService {
     where
         F: Future<Output = Result<(), GroupError>> + Send + 'static,
     {
-        match tokio::time::timeout(self.write_timeout, tokio::spawn(change)).await {
-            Ok(Ok(changed)) => changed.map_err(|error| persistent_refuse::group(key, &error)),
-            Ok(Err(_)) => Err(refuse::stopping()),
-            Err(_) => Err(refuse::timed_out()),
-        }
+        carry_out(self.write_timeout, key, change).await
     }
 }
 
@@ -143,10 +139,25 @@ impl PersistentSubscriptions for PersistentSubscriptionsService {
     }
 
     async fn restart_subsystem(&self, _request: Request<()>) -> Result<Response<()>, Status> {
-        let subscriptions = self.subscriptions.clone();
-        let all = GroupKey { source: Source::All, group: String::new() };
-        self.change(&all, async move { subscriptions.restart().await }).await?;
-        Ok(Response::new(()))
+        restart(&self.subscriptions, self.write_timeout).await.map(Response::new)
+    }
+}
+
+/// Starts all groups again, which drops their consumers.
+pub(super) async fn restart(subscriptions: &Subscriptions, write_timeout: Duration) -> Result<(), Status> {
+    let subscriptions = subscriptions.clone();
+    let all = GroupKey { source: Source::All, group: String::new() };
+    carry_out(write_timeout, &all, async move { subscriptions.restart().await }).await
+}
+
+async fn carry_out<F>(write_timeout: Duration, key: &GroupKey, change: F) -> Result<(), Status>
+where
+    F: Future<Output = Result<(), GroupError>> + Send + 'static,
+{
+    match tokio::time::timeout(write_timeout, tokio::spawn(change)).await {
+        Ok(Ok(changed)) => changed.map_err(|error| persistent_refuse::group(key, &error)),
+        Ok(Err(_)) => Err(refuse::stopping()),
+        Err(_) => Err(refuse::timed_out()),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use eventstore::{
-    Error, NakAction, PersistentSubscription, PersistentSubscriptionEvent, StreamPosition,
-    SystemConsumerStrategy,
+    Client, Error, NakAction, PersistentSubscription, PersistentSubscriptionEvent, StreamPosition,
+    SystemConsumerStrategy, operations,
 };
 
 use crate::persistent_support::{create, eager, is_quiet, join, next, refuse, take, until, write};
@@ -209,6 +209,22 @@ async fn a_group_tells_who_is_connected_and_how_long_they_take() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_the_subsystem_drops_consumers_and_goes_on() {
+    drops_consumers_and_goes_on(async |client| {
+        client.restart_persistent_subscription_subsystem(&Default::default()).await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_by_the_operations_is_the_same() {
+    drops_consumers_and_goes_on(async |client| {
+        let operations = operations::Client::from(client.clone());
+        operations.restart_persistent_subscriptions(&Default::default()).await
+    })
+    .await;
+}
+
+async fn drops_consumers_and_goes_on(restart: impl AsyncFnOnce(&Client) -> eventstore::Result<()>) {
     let running = start().await;
     let client = &running.client;
     write(client, "a-1", 0..3).await;
@@ -217,7 +233,7 @@ async fn a_restart_of_the_subsystem_drops_consumers_and_goes_on() {
     let mut consumer = join(client, "a-1", 1).await;
     assert_eq!(take(&mut consumer, 2).await, [0, 1]);
     next(&mut consumer).await;
-    client.restart_persistent_subscription_subsystem(&Default::default()).await.expect("restarted");
+    restart(client).await.expect("restarted");
     assert!(matches!(dropped(&mut consumer).await, Error::IllegalStateError(_)));
     let mut consumer = join(client, "a-1", 1).await;
     assert_eq!(take(&mut consumer, 1).await, [2]);

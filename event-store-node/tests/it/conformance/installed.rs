@@ -14,7 +14,7 @@ fn place(client: &str, version: &str) -> PathBuf {
 }
 
 /// Installs what is not there yet; half an installation is made again.
-fn installed(client: &str, version: &str, install: impl FnOnce(&Path)) -> PathBuf {
+pub fn installed(client: &str, version: &str, install: impl FnOnce(&Path)) -> PathBuf {
     let place = place(client, version);
     let done = place.join("installed");
     if !done.exists() {
@@ -26,14 +26,15 @@ fn installed(client: &str, version: &str, install: impl FnOnce(&Path)) -> PathBu
     place
 }
 
-fn succeed(command: &mut Command) {
+/// Runs a command that has to succeed.
+pub fn succeed(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().expect("python3 and npm are on the PATH");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {said}");
 }
 
 /// Runs the cases through a client from Python's registry.
-pub async fn python(client: &'static str, version: &str) {
+pub async fn python((client, version): (&'static str, &str)) {
     let place = installed(client, version, |place| {
         succeed(Command::new("python3").args(["-m", "venv"]).arg(place.join("venv")));
         let pip = place.join("venv/bin/pip");
@@ -45,7 +46,7 @@ pub async fn python(client: &'static str, version: &str) {
 }
 
 /// Runs the cases through a client from Node's registry.
-pub async fn node(client: &'static str, version: &str) {
+pub async fn node((client, version): (&'static str, &str)) {
     let place = installed(client, version, |place| {
         fs::write(place.join("package.json"), "{\"private\":true}").expect("written");
         let mut npm = Command::new("npm");

@@ -4,6 +4,7 @@
 
 mod installed;
 pub mod rust;
+mod shipped;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,6 +16,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 const SERVER: &str = "HEADWATER_ESDB_URL";
+/// The clients that are installed, and their versions.
+const ESDBCLIENT: (&str, &str) = ("esdbclient", "1.1.7");
+const KURRENTDBCLIENT: (&str, &str) = ("kurrentdbclient", "1.3.5");
+const DB_CLIENT: (&str, &str) = ("@eventstore/db-client", "6.2.1");
+const KURRENTDB_CLIENT: (&str, &str) = ("@kurrent/kurrentdb-client", "1.3.1");
 /// In the list of what is left out: the cases that depend on how a server is set up.
 const ELSEWHERE: &str = "a server elsewhere";
 
@@ -126,23 +132,23 @@ async fn the_cases_pass_through_the_rust_client_kurrentdb() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "installs the client: ./hw test --long runs it"]
 async fn the_cases_pass_through_the_python_client_esdbclient() {
-    installed::python("esdbclient", "1.1.7").await;
+    installed::python(ESDBCLIENT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "installs the client: ./hw test --long runs it"]
 async fn the_cases_pass_through_the_python_client_kurrentdbclient() {
-    installed::python("kurrentdbclient", "1.3.5").await;
+    installed::python(KURRENTDBCLIENT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "installs the client: ./hw test --long runs it"]
 async fn the_cases_pass_through_the_node_client_of_eventstore() {
-    installed::node("@eventstore/db-client", "6.2.1").await;
+    installed::node(DB_CLIENT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "installs the client: ./hw test --long runs it"]
 async fn the_cases_pass_through_the_node_client_of_kurrent() {
-    installed::node("@kurrent/kurrentdb-client", "1.3.1").await;
+    installed::node(KURRENTDB_CLIENT).await;
 }
