@@ -30,6 +30,7 @@ pub mod core {
     /// A port inside.
     #[derive(Debug, Clone, Copy)]
     pub enum ContainerPort {
+        /// Of TCP.
         Tcp(u16),
     }
 
@@ -40,6 +41,7 @@ pub mod core {
     }
 
     impl Mount {
+        /// The folder or volume that a container finds at `target`.
         pub fn bind_mount(source: impl Into<String>, _target: impl Into<String>) -> Self {
             Self { source: source.into() }
         }
@@ -50,6 +52,7 @@ pub mod core {
     pub struct WaitFor;
 
     impl WaitFor {
+        /// A line of its output.
         pub fn message_on_stdout(_message: &str) -> Self {
             Self
         }
@@ -58,11 +61,17 @@ pub mod core {
 
 /// What a container is made from.
 pub trait Image: Sized {
+    /// Its name in a registry.
     fn name(&self) -> &str;
+    /// Its version.
     fn tag(&self) -> &str;
+    /// What it has done once it can be used.
     fn ready_conditions(&self) -> Vec<WaitFor>;
+    /// Its settings.
     fn env_vars(&self) -> impl IntoIterator<Item = (impl Into<Cow<'_, str>>, impl Into<Cow<'_, str>>)>;
+    /// What it finds from outside.
     fn mounts(&self) -> impl IntoIterator<Item = &Mount>;
+    /// The ports that it serves on.
     fn expose_ports(&self) -> &[ContainerPort];
 }
 
@@ -80,6 +89,7 @@ impl<I: Image> From<I> for ContainerRequest<I> {
 
 /// What can be asked of an image before it is started.
 pub trait ImageExt<I> {
+    /// It is reached at this port of the machine.
     fn with_mapped_port(self, port: u16, inside: ContainerPort) -> ContainerRequest<I>;
 }
 
@@ -99,6 +109,7 @@ pub mod runners {
     /// Starts it.
     #[allow(async_fn_in_trait)]
     pub trait AsyncRunner<I: Image> {
+        /// Comes back once it serves.
         async fn start(self) -> io::Result<ContainerAsync<I>>;
     }
 
@@ -143,10 +154,12 @@ impl<I: Image> ContainerAsync<I> {
         Ok(Self { node: Mutex::new(node), port, image: PhantomData })
     }
 
+    /// Where it is reached.
     pub async fn get_host_port_ipv4(&self, _inside: u16) -> io::Result<u16> {
         Ok(self.port)
     }
 
+    /// Has it end, and waits until it has.
     pub async fn stop(&self) -> io::Result<()> {
         let mut node = self.node.lock().map_err(|_| io::Error::other("a test has panicked"))?;
         drop(node.stdin.take());
