@@ -173,6 +173,10 @@ pub struct StorageFlags {
     /// [env: HEADWATER_OPS_MEMORY] [default: 16]
     #[arg(long, value_name = "MIB")]
     pub ops_memory: Option<String>,
+    /// How long views keep what their rows were, for queries with `asOf`: an age such as 90d, all or off
+    /// [env: HEADWATER_HISTORY] [default: all]
+    #[arg(long, value_name = "AGE")]
+    pub history: Option<String>,
 }
 
 /// Where to listen, and which log to use.
@@ -355,6 +359,7 @@ impl From<StorageFlags> for Given {
             (Setting::LogFormat, flags.log_format),
             (Setting::LogFilter, flags.log_filter),
             (Setting::OpsMemory, flags.ops_memory),
+            (Setting::History, flags.history),
         ];
         Self { file: flags.config, settings: present(settings) }
     }

@@ -113,6 +113,9 @@ error_table! {
 
     // Reading.
     ReadModelBehind = 503 "READ_MODEL_BEHIND": "the read model has not reached the requested position";
+    AsOfTooOld = 409 "AS_OF_TOO_OLD": "the past is not kept as far back as that";
+    AsOfNotYet = 503 "AS_OF_NOT_YET": "the read model has not come as far as that";
+    AsOfMixed = 422 "AS_OF_MIXED": "all fields of an operation must be asked as of one moment";
     OtherLog = 409 "OTHER_LOG": "the position belongs to another log";
     InvalidCursor = 422 "INVALID_CURSOR": "the cursor was not given out by this query";
     PageSizeOutOfRange = 422 "PAGE_SIZE_OUT_OF_RANGE": "a page has between 1 and 100 items";

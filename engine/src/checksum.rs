@@ -99,6 +99,7 @@ mod tests {
         key: &[Column::new("id", SqlType::BigInt)],
         data: &[Column::new("a", SqlType::BigInt), Column::new("b", SqlType::Text).nullable()],
         person: None,
+        history: false,
     };
 
     fn row(a: i64, b: Option<&str>) -> Vec<Value> {

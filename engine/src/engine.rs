@@ -32,6 +32,25 @@ pub struct Engine<E> {
     pool: Pool,
     decoder: Arc<dyn Decoder<E>>,
     build_memory: usize,
+    history: KeepHistory,
+}
+
+/// How long what the rows of views were is kept, of the views whose tables say so. It is what queries as of a position or
+/// a moment are answered from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepHistory {
+    /// Not at all; what there was goes.
+    Nothing,
+    /// From the beginning, if the version was built so, else from when this was first said.
+    Everything,
+    /// What is older goes.
+    For(Duration),
+}
+
+impl KeepHistory {
+    pub(crate) fn is_kept(self) -> bool {
+        self != KeepHistory::Nothing
+    }
 }
 
 /// What rows may take in memory while a version is built, bytes, about, unless it is said otherwise.
@@ -102,7 +121,14 @@ impl<E: Send + Sync + 'static> Engine<E> {
             of.folds.push(Arc::new(projection));
             of.folds.sort_by_key(|projection| projection.fold);
         }
-        Ok(Self { projections: of_name, store, pool, decoder, build_memory: BUILD_MEMORY })
+        Ok(Self {
+            projections: of_name,
+            store,
+            pool,
+            decoder,
+            build_memory: BUILD_MEMORY,
+            history: KeepHistory::Everything,
+        })
     }
 
     /// With so many bytes for the rows that a build holds in memory; what has no room goes to its table and is read back
@@ -110,6 +136,13 @@ impl<E: Send + Sync + 'static> Engine<E> {
     #[must_use]
     pub fn with_build_memory(mut self, bytes: usize) -> Self {
         self.build_memory = bytes;
+        self
+    }
+
+    /// With what is kept of how rows were; everything, unless it is said otherwise.
+    #[must_use]
+    pub fn with_history(mut self, history: KeepHistory) -> Self {
+        self.history = history;
         self
     }
 
@@ -159,6 +192,7 @@ impl<E: Send + Sync + 'static> Engine<E> {
                 log: log.clone(),
                 identity,
                 build_memory: self.build_memory,
+                history: self.history,
                 shared: Shared { active: Arc::default(), reached, target },
                 shutdown: all_end.clone(),
             };

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use bytes::BytesMut;
-use contract::LogPosition;
+use contract::{LogPosition, history};
 use postgres_types::{FromSql, ToSql, Type};
 use tokio_postgres::Client;
 
@@ -208,15 +208,7 @@ pub async fn stored<E: Send + Sync + 'static>(
 ) -> Result<Vec<(ViewRows, Checksums)>, tokio_postgres::Error> {
     let mut views = Vec::new();
     for table in projection.tables() {
-        let from = table.versioned(version);
-        let query = format!("SELECT {}, updated_position FROM {from}", table.column_list());
-        let mut view = ViewRows::new(table);
-        for row in client.query(&query, &[]).await? {
-            let (key, data) = table.read(&row)?;
-            let updated: i64 = row.try_get("updated_position")?;
-            view.updated.insert(key.clone(), LogPosition(updated.cast_unsigned()));
-            view.rows.insert(key, data);
-        }
+        let view = read(client, table, &table.versioned(version), true).await?;
         let kept = client
             .query_opt(
                 "SELECT row_count, checksums FROM projection_checksum WHERE name = $1 AND version = $2 AND view = $3",
@@ -230,4 +222,50 @@ pub async fn stored<E: Send + Sync + 'static>(
         views.push((view, checksums));
     }
     Ok(views)
+}
+
+/// Reads the rows of one version as they were at a position, of the views of which that is kept. The client must have the
+/// schema of the tables in its search path.
+///
+/// # Errors
+/// Those of Postgres.
+pub async fn stored_as_of<E: Send + Sync + 'static>(
+    client: &Client,
+    projection: &Projection<E>,
+    version: i32,
+    at: LogPosition,
+) -> Result<Vec<ViewRows>, tokio_postgres::Error> {
+    client.execute("SELECT set_config($1, $2, false)", &[&history::AS_OF_SETTING, &at.0.to_string()]).await?;
+    let mut views = Vec::new();
+    for (index, table) in projection.tables().enumerate().filter(|(_, table)| table.history) {
+        let is_entity = index < projection.entities.len();
+        let columns: Vec<&str> = table.columns().map(|column| column.name).collect();
+        let (key, data) = columns.split_at(table.key.len());
+        let from = match is_entity {
+            true => history::rows_as_of(table.name, version, &columns),
+            false => history::sums_as_of(table.name, version, key, data),
+        };
+        views.push(read(client, table, &format!("{from} AS of_then"), is_entity).await?);
+    }
+    Ok(views)
+}
+
+async fn read(
+    client: &Client,
+    table: &'static Table,
+    from: &str,
+    has_position: bool,
+) -> Result<ViewRows, tokio_postgres::Error> {
+    let position = if has_position { ", updated_position" } else { "" };
+    let mut view = ViewRows::new(table);
+    for row in client.query(&format!("SELECT {}{position} FROM {from}", table.column_list()), &[]).await? {
+        let (key, data) = table.read(&row)?;
+        if has_position {
+            let updated: i64 = row.try_get("updated_position")?;
+            view.updated.insert(key.clone(), LogPosition(updated.cast_unsigned()));
+        }
+        let twice = view.rows.insert(key, data);
+        debug_assert!(twice.is_none(), "{} has a row twice", table.name);
+    }
+    Ok(view)
 }

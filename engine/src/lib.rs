@@ -25,7 +25,7 @@ mod worker;
 mod write;
 
 pub use checksum::Checksums;
-pub use engine::{Engine, Readiness};
+pub use engine::{Engine, KeepHistory, Readiness};
 pub use error::{DecodeFailure, EngineError, FoldError, LoadError};
 pub use event::{Decoder, Recorded};
 pub use projection::{Entity, MayDiffer, Projection};

@@ -52,6 +52,8 @@ pub struct Table {
     pub data: &'static [Column],
     /// The key or data column that holds the id of the person whose data the personal columns are.
     pub person: Option<&'static str>,
+    /// Whether what its rows were is kept too (`contract::history`).
+    pub history: bool,
 }
 
 impl Table {
@@ -121,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_declaration_that_cannot_work_is_refused() {
-        let good = Table { name: "things", key: ID, data: &[], person: None };
+        let good = Table { name: "things", key: ID, data: &[], person: None, history: false };
         assert_eq!(good.flaw(), None);
         assert!(Table { key: &[], ..good }.flaw().is_some());
         assert!(Table { name: "things; drop", ..good }.flaw().is_some());

@@ -4,6 +4,7 @@
 use async_graphql::{ErrorExtensionValues, ErrorExtensions as _, ServerError, Value};
 use contract::status::State;
 use contract::{ApiError, ErrorCode, LogPosition, Position};
+use jiff::Timestamp;
 use serde_json::json;
 use tokio_postgres::error::SqlState;
 
@@ -57,6 +58,26 @@ pub(crate) enum ReadError {
         /// What its worker does, if there is one.
         state: Option<State>,
     },
+    /// The past is not kept as far back.
+    #[error("projection {projection} does not keep what was so far back")]
+    AsOfTooOld {
+        /// Which one.
+        projection: &'static str,
+        /// From where on it does, and the moment that belongs to it; none for not at all.
+        oldest: Option<(Position, Option<Timestamp>)>,
+    },
+    /// The past asked for has not been yet.
+    #[error("the read model has come to {position}")]
+    AsOfNotYet {
+        /// How far it is.
+        position: Position,
+    },
+    /// Of a view that is read as of a position, nothing is kept.
+    #[error("it is not kept what {view} were")]
+    NoHistory {
+        /// Which one.
+        view: &'static str,
+    },
     /// The position asked for is of another log.
     #[error("position {requested} is of another log")]
     OtherLog {
@@ -80,6 +101,10 @@ impl From<ReadError> for ApiError {
                     "reason": reason, "projection": projection, "position": served, "requested": requested,
                 }));
             }
+            ReadError::AsOfTooOld { projection, oldest } => return too_old(projection, *oldest),
+            ReadError::AsOfNotYet { position } => {
+                return ApiError::new(ErrorCode::AsOfNotYet).with_details(json!({"position": position}));
+            }
             ReadError::OtherLog { .. } => return ApiError::new(ErrorCode::OtherLog),
             ReadError::NotProjected { .. } | ReadError::NotIndexed { .. } | ReadError::UnknownFold { .. } => {
                 ErrorCode::Unavailable
@@ -87,7 +112,9 @@ impl From<ReadError> for ApiError {
             ReadError::Pool(deadpool_postgres::PoolError::Timeout(_)) => ErrorCode::TooManyRequests,
             ReadError::Pool(_) => ErrorCode::Unavailable,
             ReadError::Postgres(cause) => code_of(cause),
-            ReadError::StatusRow(_) | ReadError::Undeclared { .. } => ErrorCode::Internal,
+            ReadError::StatusRow(_) | ReadError::Undeclared { .. } | ReadError::NoHistory { .. } => {
+                ErrorCode::Internal
+            }
         };
         if code == ErrorCode::Internal {
             tracing::error!(error = %error, cause = ?error, "a query failed");
@@ -101,6 +128,19 @@ impl From<ReadError> for ApiError {
     }
 }
 
+/// Where the past begins instead.
+fn too_old(projection: &str, oldest: Option<(Position, Option<Timestamp>)>) -> ApiError {
+    let error = ApiError::new(ErrorCode::AsOfTooOld);
+    match oldest {
+        Some((position, time)) => error.with_details(json!({
+            "projection": projection, "oldestPosition": position, "oldestTime": time.map(|time| time.to_string()),
+        })),
+        None => error
+            .with_message(format!("it is not kept what the rows of projection {projection} were"))
+            .with_details(json!({"projection": projection})),
+    }
+}
+
 fn code_of(error: &tokio_postgres::Error) -> ErrorCode {
     match error.code() {
         Some(&SqlState::QUERY_CANCELED) => ErrorCode::Timeout,
@@ -108,8 +148,8 @@ fn code_of(error: &tokio_postgres::Error) -> ErrorCode {
         Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE) => ErrorCode::InvalidInput,
         // A moment or a day before the first that a column can hold.
         Some(&SqlState::DATETIME_FIELD_OVERFLOW) => ErrorCode::InvalidInput,
-        // The tables come with the first start of the projections.
-        Some(&SqlState::UNDEFINED_TABLE) => ErrorCode::Unavailable,
+        // The tables come with the first start of the projections, new columns with that of a newer binary.
+        Some(&SqlState::UNDEFINED_TABLE | &SqlState::UNDEFINED_COLUMN) => ErrorCode::Unavailable,
         // A statement beside this one failed, and its error tells more.
         Some(&SqlState::IN_FAILED_SQL_TRANSACTION) => ErrorCode::Unavailable,
         Some(state) if ["08", "53", "57"].iter().any(|class| state.code().starts_with(class)) => {

@@ -1,9 +1,10 @@
 //! GraphQL over the read models and the search index. Knows tables and status rows, and neither the domain nor the log.
 //!
-//! A request's way: `http` (body, headers, limits) -> `document` (what the document asks for) -> `schema` (one
+//! A request's way: `http` (body, headers, limits) -> `document` and `as_of` (what the document asks for) -> `schema` (one
 //! file a resource) -> `search` (what a text finds) and `read` (wait for the position asked for, one snapshot an answer)
 //! -> `in_order` (fields as the document asks for them). Errors of every step leave through `error`.
 
+mod as_of;
 mod document;
 mod error;
 mod http;

@@ -6,11 +6,11 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::column::{CurrencyColumn, names};
-use crate::{Projection, View};
+use crate::{Past, Projection, View};
 
 /// The projection.
 pub const CATALOGUE: Projection =
-    Projection { name: "catalogue", folds: &[1], views: &[PRODUCTS, PRODUCT_TEXTS] };
+    Projection { name: "catalogue", folds: &[1], views: &[PRODUCTS, PRODUCT_TEXTS], later: &[] };
 
 /// Products with their stock.
 pub const PRODUCTS: View = View {
@@ -29,11 +29,16 @@ pub const PRODUCTS: View = View {
         "revision",
         "stock_revision",
     ],
+    past: Past::Rows,
 };
 
 /// What is searched for.
-pub const PRODUCT_TEXTS: View =
-    View { name: "product_texts", key: &["product_id"], data: &["sku", "name", "description", "deleted"] };
+pub const PRODUCT_TEXTS: View = View {
+    name: "product_texts",
+    key: &["product_id"],
+    data: &["sku", "name", "description", "deleted"],
+    past: Past::Nothing,
+};
 
 names! {
     /// Whether a product can be ordered.

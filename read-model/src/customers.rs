@@ -5,16 +5,18 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::column::names;
-use crate::{Projection, View};
+use crate::{Past, Projection, View};
 
 /// The projection.
-pub const CUSTOMERS: Projection = Projection { name: "customers", folds: &[1], views: &[CUSTOMER] };
+pub const CUSTOMERS: Projection =
+    Projection { name: "customers", folds: &[1], views: &[CUSTOMER], later: &[] };
 
 /// Registered users.
 pub const CUSTOMER: View = View {
     name: "customers",
     key: &["user_id"],
     data: &["customer_number", "country", "name", "email", "status", "registered_at", "revision"],
+    past: Past::Rows,
 };
 
 names! {

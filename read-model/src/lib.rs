@@ -16,7 +16,7 @@ pub use column::UnknownName;
 pub use hints::{Hints, Subscription};
 pub use migrate::{MigrateError, migrate};
 pub use pool::{APPLICATION_NAME, PoolError, READ_TIMEOUT, WRITE_TIMEOUT, pool, reader_pool};
-pub use view::{Projection, View};
+pub use view::{Later, Past, Projection, View};
 
 /// The schema in Postgres that everything derived stands in. Connections of [`pool()`] have it as their search path.
 pub const SCHEMA: &str = "headwater";

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use contract::LogPosition;
 use deadpool_postgres::Pool;
-use engine::versions::{self, Version};
+use engine::versions::{self, Build, Version};
 use event_store::{EventId, EventStore, Expected, NewEvent, RecordedEvent, StreamId};
 use futures::{SinkExt as _, StreamExt as _, TryStreamExt as _};
 use private_postgres::{Config, PrivatePostgres};
@@ -70,7 +70,12 @@ pub async fn projections(flags: &ProjectionsBenchFlags) -> Result<(), Failure> {
     eprintln!("folding {events} events for the first time");
     let log_file = place.path().join("projections.log");
     let patient = Setup { patience: REBUILT_WITHIN, ..Setup::default() };
-    let (folding, first) = Process::start(of_projections, other_admin, &log_file, &patient).await?;
+    let starting = async |history: &str| {
+        let history = ["--history".into(), history.into()];
+        let arguments = of_projections.iter().cloned().chain(history).collect::<Vec<OsString>>();
+        Process::start(arguments, other_admin, &log_file, &patient).await
+    };
+    let (folding, first) = starting("off").await?;
     let pool = read_model::pool(&database.url(), 2).map_err(|error| Failure::of(&error))?;
     let mut runs = Vec::new();
     for number in 1..=flags.runs {
@@ -78,6 +83,14 @@ pub async fn projections(flags: &ProjectionsBenchFlags) -> Result<(), Failure> {
         let rebuilt = rebuild(&pool).await?;
         let copied = copy_again(&pool, &rebuilt).await?;
         runs.push(figures(&rebuilt, events, first, copied, folding.peak_bytes())?);
+    }
+    folding.stop().await?;
+    let (folding, _) = starting("all").await?;
+    for (number, run) in runs.iter_mut().enumerate() {
+        eprintln!("rebuild {} of {} with history", number + 1, flags.runs);
+        let rebuilt = rebuild(&pool).await?;
+        let copied = copy_again(&pool, &rebuilt).await?;
+        run.extend(with_history(&rebuilt, copied, folding.peak_bytes())?);
     }
     folding.stop().await?;
     drop(pool);
@@ -94,9 +107,7 @@ fn figures(
     copied: f64,
     peak: Option<u64>,
 ) -> Result<Vec<Figure>, Failure> {
-    let build = rebuilt.version.build.as_ref().ok_or_else(|| Failure::run("the version was not built"))?;
-    let finished = build.finished_at.unwrap_or(build.started_at);
-    let seconds = finished.duration_since(build.started_at).as_secs_f64();
+    let (build, seconds) = rebuilt.build()?;
     let rows = build.rows as f64;
     let rate = |count: f64| count / seconds;
     Ok(vec![
@@ -123,10 +134,47 @@ fn figures(
     ])
 }
 
+/// The same of a rebuild that keeps what the rows were.
+fn with_history(rebuilt: &Rebuilt, copied: f64, peak: Option<u64>) -> Result<Vec<Figure>, Failure> {
+    let (build, seconds) = rebuilt.build()?;
+    let rows = build.rows as f64;
+    Ok(vec![
+        Figure::new("historyRows", "with history: rows, those of the past among them", Unit::Count, rows),
+        Figure::new("historyRebuildSeconds", "with history: rebuild", Unit::Seconds, seconds),
+        Figure::new(
+            "historyEventsPerSecond",
+            "with history: events rebuilt",
+            Unit::PerSecond,
+            build.events as f64 / seconds,
+        ),
+        Figure::new(
+            "historyRowsToCopy",
+            "with history: rows rebuilt to rows copied",
+            Unit::Ratio,
+            rows / seconds / copied,
+        ),
+        Figure::new(
+            "historyPeakBytes",
+            "with history: most memory of the process, without PostgreSQL",
+            Unit::Mebibytes,
+            peak.map_or(f64::NAN, |bytes| bytes as f64),
+        ),
+    ])
+}
+
 struct Rebuilt {
     version: Version,
     /// From the request to the switch.
     seconds: f64,
+}
+
+impl Rebuilt {
+    /// How it was built, and how many seconds that took.
+    fn build(&self) -> Result<(&Build, f64), Failure> {
+        let build = self.version.build.as_ref().ok_or_else(|| Failure::run("the version was not built"))?;
+        let finished = build.finished_at.unwrap_or(build.started_at);
+        Ok((build, finished.duration_since(build.started_at).as_secs_f64()))
+    }
 }
 
 async fn rebuild(pool: &Pool) -> Result<Rebuilt, Failure> {

@@ -31,6 +31,9 @@ struct Rebuilt {
     events: i64,
     rows: i64,
     seconds: f64,
+    /// What the comparison left out: rows that are parked or were skipped, and sums to which they contribute.
+    left_out_keys: i64,
+    left_out_sums: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -189,6 +192,8 @@ impl Rebuilt {
             events: build.map_or(0, |build| build.events),
             rows: build.map_or(0, |build| build.rows),
             seconds: build.map_or(0.0, seconds),
+            left_out_keys: build.map_or(0, |build| build.left_out_keys),
+            left_out_sums: build.map_or(0, |build| build.left_out_sums),
             reason: found.and_then(|found| found.reason.clone()),
             difference: build.and_then(|build| build.difference.clone()),
         }
@@ -196,7 +201,11 @@ impl Rebuilt {
 
     fn text(&self) -> String {
         let Self { projection, version, events, rows, seconds, .. } = self;
-        let counts = format!("{events} events, {rows} rows, {seconds:.1} s");
+        let left_out = match (self.left_out_keys, self.left_out_sums) {
+            (0, 0) => String::new(),
+            (keys, sums) => format!("; {keys} parked or skipped rows and {sums} sums not compared"),
+        };
+        let counts = format!("{events} events, {rows} rows, {seconds:.1} s{left_out}");
         match self.outcome {
             Outcome::Active => format!("{projection}: version {version} is in use ({counts})\n"),
             Outcome::Begun => format!("{projection}: version {version} is being built\n"),
@@ -262,6 +271,8 @@ mod tests {
             events: 9000,
             rows: 4200,
             seconds: 1.26,
+            left_out_keys: 0,
+            left_out_sums: 0,
             reason: Some("OrderPlaced in order-1 (0): no".to_owned()),
             difference: Some(json!({"orders": {"rows": [7, 8], "columns": ["status"], "keys": ["a", "b"]}})),
         }
@@ -275,6 +286,11 @@ mod tests {
             text(Outcome::Differs),
             "shop: version 2 is built (9000 events, 4200 rows, 1.3 s) and differs:\n  \
              orders: 8 rows, 7 before; columns status; keys such as a, b\n"
+        );
+        let left_out = Rebuilt { left_out_keys: 2, left_out_sums: 5, ..rebuilt(Outcome::Active) }.text();
+        assert!(
+            left_out.ends_with("1.3 s; 2 parked or skipped rows and 5 sums not compared)\n"),
+            "{left_out}"
         );
         let failed = rebuilt(Outcome::Failed).failure().to_string();
         assert!(failed.contains("OrderPlaced in order-1 (0): no"), "{failed}");

@@ -72,7 +72,9 @@ async fn projections(config: &Config) -> Result<(), Failure> {
         let store = roles::connect_to_log(&config.eventstore_url(), readiness)?;
         let vault = roles::open_vault(&data)?;
         let views = roles::projections::views(config);
-        roles::projections::start(parts, store, vault, views, database_url, readiness).await.map(drop)
+        roles::projections::start(parts, store, vault, views, (database_url, config.history), readiness)
+            .await
+            .map(drop)
     })
     .await
 }
@@ -87,7 +89,9 @@ async fn sagas(config: &Config) -> Result<(), Failure> {
         let commands = roles::commands::executors(store.clone(), vault.clone());
         let sagas = roles::sagas::all(config, commands, store.clone())?;
         pages.look_into(database_url)?;
-        roles::projections::start(parts, store, vault, sagas, database_url, readiness).await.map(drop)
+        roles::projections::start(parts, store, vault, sagas, (database_url, config.history), readiness)
+            .await
+            .map(drop)
     })
     .await
 }

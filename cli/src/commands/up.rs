@@ -57,7 +57,9 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         let mut folds = roles::projections::views(config);
         folds.extend(roles::sagas::all(config, commands.clone(), store.clone())?);
         pages.look_into(&database_url)?;
-        let folded = roles::projections::start(parts, store, vault, folds, &database_url, readiness).await?;
+        let folded =
+            roles::projections::start(parts, store, vault, folds, (&database_url, config.history), readiness)
+                .await?;
         let texts = folded.into_iter().find(|folded| folded.projection() == CATALOGUE.name);
         let indexes = roles::search::start(parts, &data, &database_url, texts, readiness)?;
         let queries = roles::queries::routes(&database_url, indexes)?;

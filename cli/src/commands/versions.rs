@@ -2,6 +2,7 @@
 
 use contract::status::{Stage, State};
 use engine::versions::{self, Version};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::projection::{named, pool};
@@ -51,6 +52,17 @@ struct Line {
     state: &'static str,
     rows: i64,
     position: u64,
+    /// From where on it is kept what its rows were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_from: Option<u64>,
+    /// The moment that belongs to it; none for the beginning of the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_since: Option<Timestamp>,
+    /// What the comparison left out, of a version that was built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out_keys: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out_sums: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,8 +88,23 @@ impl Line {
             state,
             rows: version.rows,
             position: version.position.0,
+            history_from: version.history.map(|history| history.from.0),
+            history_since: version.history.and_then(|history| history.since),
+            left_out_keys: version.build.as_ref().map(|build| build.left_out_keys),
+            left_out_sums: version.build.as_ref().map(|build| build.left_out_sums),
             reason: version.reason.clone(),
             difference: version.build.as_ref().and_then(|build| build.difference.clone()),
+        }
+    }
+}
+
+impl Line {
+    /// How much is kept of what its rows were, for people.
+    fn past(&self) -> String {
+        match (self.history_from, self.history_since) {
+            (None, _) => "none".to_owned(),
+            (Some(_), None) => "all".to_owned(),
+            (Some(_), Some(since)) => format!("since {since:.0}"),
         }
     }
 }
@@ -94,11 +121,12 @@ fn as_table(lines: &[Line]) -> String {
             line.state.to_owned(),
             line.rows.to_string(),
             line.position.to_string(),
+            line.past(),
             line.reason.clone().unwrap_or_default(),
         ]
     };
     let rows: Vec<_> = lines.iter().map(row).collect();
-    table(["PROJECTION", " VERSION", " FOLD", "STATE", " ROWS", " POSITION", "REASON"], &rows)
+    table(["PROJECTION", " VERSION", " FOLD", "STATE", " ROWS", " POSITION", "PAST", "REASON"], &rows)
 }
 
 #[cfg(test)]
@@ -121,6 +149,7 @@ mod tests {
             reason: None,
             rows: 12,
             build: None,
+            history: None,
         };
         let state = |version: Version| Line::of(&version, &[("shop", 2)]).state;
         assert_eq!(state(version(2, Stage::Ready, State::Live, true)), "ACTIVE");

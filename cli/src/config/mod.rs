@@ -12,6 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use command_side::Contexts;
+use engine::KeepHistory;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use observability::LogFormat;
@@ -52,6 +53,8 @@ pub struct Config {
     pub eventstore: Option<String>,
     /// The zone whose days sales are summed up by.
     pub shop_time_zone: TimeZone,
+    /// How long what the rows of the views were is kept.
+    pub history: KeepHistory,
     /// The contexts that `serve commands` takes commands for; `up` takes all.
     pub contexts: Contexts,
     /// Whether a new shop begins without the sample.

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use command_side::{Contexts, UnknownContext};
-use jiff::SignedDuration;
+use engine::KeepHistory;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use observability::http::REQUEST_LOG_TARGET;
 use observability::{DEFAULT_LOG_FILTER, LogFormat};
 use process_managers::gateway::{GatewayUrl, InvalidGatewayUrl};
@@ -149,6 +150,7 @@ fn default(setting: Setting, environment: &Environment<'_>) -> Result<Option<Str
         Setting::LogFormat => TEXT,
         Setting::LogFilter => DEFAULT_LOG_FILTER,
         Setting::OpsMemory => "16",
+        Setting::History => "all",
     };
     Ok(Some(text.to_owned()))
 }
@@ -199,6 +201,7 @@ fn checked(in_force: Vec<InForce>) -> Result<Config, Failure> {
         database_url: database_url(of(Setting::DatabaseUrl)?)?,
         eventstore: text(Setting::EventStore)?,
         shop_time_zone: time_zone(of(Setting::ShopTimezone)?)?,
+        history: history(of(Setting::History)?)?,
         contexts: contexts(of(Setting::Contexts)?)?,
         no_sample: boolean(of(Setting::NoSample)?)?,
         log_format: log_format(of(Setting::LogFormat)?)?,
@@ -241,6 +244,24 @@ fn mebibytes(in_force: &InForce) -> Result<usize, Failure> {
     found.ok_or_else(|| {
         let named = address::named(in_force);
         Failure::usage(format!("{named} must be whole MiB between 0 and {OPS_MEMORY_MAX}, not {text:?}"))
+    })
+}
+
+fn history(in_force: &InForce) -> Result<KeepHistory, Failure> {
+    let text = in_force.value.as_deref().unwrap_or_default();
+    let age = || {
+        let span: Span = text.parse().ok()?;
+        let age = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+        std::time::Duration::try_from(age).ok().map(KeepHistory::For)
+    };
+    let found = match text {
+        "all" => Some(KeepHistory::Everything),
+        "off" => Some(KeepHistory::Nothing),
+        _ => age(),
+    };
+    found.ok_or_else(|| {
+        Failure::usage(format!("{} {text:?} is no age", address::named(in_force)))
+            .hint("write it like 90d or 12h; all keeps everything, off keeps nothing")
     })
 }
 

@@ -32,6 +32,8 @@ pub enum Setting {
     EventStore,
     /// The zone of the shop's days.
     ShopTimezone,
+    /// How long what rows were is kept.
+    History,
     /// Which contexts the commands are of.
     Contexts,
     /// Whether a new shop begins without the sample.
@@ -46,7 +48,7 @@ pub enum Setting {
 
 impl Setting {
     /// Every setting, in the order they are shown.
-    pub const ALL: [Setting; 18] = [
+    pub const ALL: [Setting; 19] = [
         Setting::DataDir,
         Setting::Listen,
         Setting::NodeListen,
@@ -60,6 +62,7 @@ impl Setting {
         Setting::ShippingGateway,
         Setting::SandboxDeliveryDelay,
         Setting::ShopTimezone,
+        Setting::History,
         Setting::Contexts,
         Setting::NoSample,
         Setting::LogFormat,
@@ -84,6 +87,7 @@ impl Setting {
             Setting::DatabaseUrl => "database-url",
             Setting::EventStore => "eventstore",
             Setting::ShopTimezone => "shop-timezone",
+            Setting::History => "history",
             Setting::Contexts => "contexts",
             Setting::NoSample => "no-sample",
             Setting::LogFormat => "log-format",
@@ -109,6 +113,7 @@ impl Setting {
             Setting::DatabaseUrl => "DATABASE_URL",
             Setting::EventStore => "HEADWATER_EVENTSTORE",
             Setting::ShopTimezone => "HEADWATER_SHOP_TIMEZONE",
+            Setting::History => "HEADWATER_HISTORY",
             Setting::Contexts => "HEADWATER_CONTEXTS",
             Setting::NoSample => "HEADWATER_NO_SAMPLE",
             Setting::LogFormat => "HEADWATER_LOG_FORMAT",

@@ -1,7 +1,7 @@
 //! The workers of projections and sagas: from the log into the database.
 
 use domain::ShopEvent;
-use engine::{Engine, Projection};
+use engine::{Engine, KeepHistory, Projection};
 use event_store::EventStore;
 use observability::Readiness;
 use vault::Vault;
@@ -32,7 +32,7 @@ pub async fn start(
     store: EventStore,
     vault: Vault,
     projections: Vec<Projection<ShopEvent>>,
-    database_url: &str,
+    (database_url, history): (&str, KeepHistory),
     readiness: &Readiness,
 ) -> Result<Vec<engine::Readiness>, Failure> {
     let pool = read_model::pool(database_url, connections(projections.len()))
@@ -41,7 +41,8 @@ pub async fn start(
     process_managers::migrate(&pool).await.map_err(|error| Failure::of(&error))?;
     engine::migrate(&pool).await.map_err(|error| Failure::of(&error))?;
     let engine = Engine::new(projections, store, pool, projections::decoder(vault))
-        .map_err(|error| Failure::of(&error))?;
+        .map_err(|error| Failure::of(&error))?
+        .with_history(history);
     let folded = engine.readiness();
     for mut projection in folded.clone() {
         let latch = readiness.latch(format!("projection {}", projection.projection()));

@@ -18,7 +18,7 @@ use crate::table::Table;
 use crate::value::Value;
 use crate::write::rows::Rows;
 use crate::write::session::Session;
-use crate::write::sql::TableSql;
+use crate::write::sql;
 
 /// The rows put aside.
 #[derive(Debug)]
@@ -120,8 +120,7 @@ impl Aside {
                 of_view.insert(key, None);
             }
         }
-        let tables: Vec<TableSql> =
-            projection.tables().map(|table| TableSql::new(table, in_use.version)).collect();
+        let tables = sql::of_version(projection, in_use.version, false);
         let mut whole = BTreeSet::new();
         for (view, of_view) in rows.iter_mut().enumerate().filter(|(_, of_view)| !of_view.is_empty()) {
             let table = tables[view].table;
@@ -136,8 +135,8 @@ impl Aside {
             let keys: Vec<&[Value]> = keys.iter().map(Vec::as_slice).collect();
             match (Rows { client, tables: &tables }).load(view, &keys).await {
                 Ok(found) => {
-                    for (index, values) in found {
-                        of_view.insert(keys[index].to_vec(), Some(values));
+                    for row in found {
+                        of_view.insert(keys[row.index].to_vec(), Some(row.values));
                     }
                 }
                 Err(error) if error.code().is_none() => {
@@ -172,9 +171,8 @@ impl Aside {
         }
         left_out.counts.1 = leftover.touched.len() as u64;
         let entities = projection.entities.len();
-        let sql =
-            |version| projection.tables().map(|table| TableSql::new(table, version)).collect::<Vec<_>>();
-        let (used_sql, built_sql) = (sql(in_use.version), sql(version));
+        let used_sql = sql::of_version(projection, in_use.version, false);
+        let built_sql = sql::of_version(projection, version, false);
         for (index, table) in projection.summaries.iter().enumerate() {
             if leftover.is_touched_unknown || !self.whole.is_empty() {
                 left_out.whole.insert(table.name);
@@ -184,12 +182,12 @@ impl Aside {
             let keys: Vec<&[Value]> = keys.iter().map(Vec::as_slice).collect();
             let view = entities + index;
             if let Some(used) = in_use.checksums.get_mut(table.name) {
-                for (at, row) in (Rows { client: snapshot, tables: &used_sql }).load(view, &keys).await? {
-                    used.replace(table, keys[at], Some(&row), None);
+                for row in (Rows { client: snapshot, tables: &used_sql }).load(view, &keys).await? {
+                    used.replace(table, keys[row.index], Some(&row.values), None);
                 }
             }
-            for (at, row) in (Rows { client, tables: &built_sql }).load(view, &keys).await? {
-                built[view].replace(table, keys[at], Some(&row), None);
+            for row in (Rows { client, tables: &built_sql }).load(view, &keys).await? {
+                built[view].replace(table, keys[row.index], Some(&row.values), None);
             }
         }
         Ok(left_out)

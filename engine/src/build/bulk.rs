@@ -5,6 +5,7 @@ use std::sync::Arc;
 use contract::LogPosition;
 use deadpool_postgres::Pool;
 use event_store::{EventStore, RecordedEvent};
+use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -26,7 +27,9 @@ use crate::parked::{NewlyParked, PLACES_MAX, Parked, Place, Stuck, WAITING_MAX, 
 use crate::projection::Projection;
 use crate::source::{Item, Undecodable, decode, prefixes};
 use crate::value::Value;
-use crate::write::sql::TableSql;
+use crate::write::moments::{INSERT, Moments};
+use crate::write::session::Session;
+use crate::write::sql::{self, Keeps, TableSql};
 
 /// The most events considered by one read.
 const PAGE_EVENTS: usize = 2000;
@@ -61,6 +64,8 @@ pub(crate) struct Bulk<E> {
     pub(crate) aside: Arc<Aside>,
     /// Events that do not decode and are left out.
     pub(crate) skips: Skips,
+    /// Whether what rows were is kept.
+    pub(crate) has_history: bool,
 }
 
 /// What history has come to.
@@ -78,15 +83,50 @@ enum Decoded<E> {
     Undecodable(Arc<Undecodable>),
 }
 
+impl<E> Decoded<E> {
+    fn moment(&self) -> (LogPosition, Timestamp) {
+        match self {
+            Decoded::Event(event, _) => (event.position, event.recorded_at),
+            Decoded::Undecodable(undecodable) => (undecodable.event.position, undecodable.event.recorded_at),
+        }
+    }
+}
+
+/// Notes when events were recorded, if what rows were is kept.
+struct Calendar {
+    of: (&'static str, i32),
+    session: Option<Session>,
+    latest: Option<Timestamp>,
+}
+
+impl Calendar {
+    async fn of<E: Send + Sync + 'static>(bulk: &Bulk<E>, tables: &[TableSql]) -> Result<Self, BuildError> {
+        let of = (bulk.projection.name, bulk.version);
+        let session = match tables.iter().any(|sql| sql.keeps != Keeps::Nothing) {
+            true => Some(session::writing(&bulk.pool, of.0, of.1).await?),
+            false => None,
+        };
+        Ok(Self { of, session, latest: None })
+    }
+
+    async fn note<E>(&mut self, page: &[Decoded<E>]) -> Result<(), BuildError> {
+        let Some(session) = &self.session else { return Ok(()) };
+        if let Some(moments) = Moments::of(page.iter().map(Decoded::moment), self.latest) {
+            self.latest = Some(moments.latest);
+            let insert = session.client.prepare_cached(INSERT).await?;
+            moments.write(&*session.client, &insert, self.of).await?;
+        }
+        Ok(())
+    }
+}
+
 /// A page that is being decoded.
 type Decoding<E> = AbortOnDropHandle<Result<(Vec<Decoded<E>>, LogPosition), BuildError>>;
 
 impl<E: Send + Sync + 'static> Bulk<E> {
     /// Folds everything up to the target but what is put aside.
     pub(crate) async fn run(&self) -> Result<History, BuildError> {
-        let tables: Vec<_> =
-            self.projection.tables().map(|table| TableSql::new(table, self.version)).collect();
-        let tables = Arc::new(tables);
+        let tables = Arc::new(sql::of_version(&self.projection, self.version, self.has_history));
         let parts = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, PARTS_MAX);
         let mut senders = Vec::with_capacity(parts);
         let mut tasks = JoinSet::new();
@@ -95,7 +135,6 @@ impl<E: Send + Sync + 'static> Bulk<E> {
             senders.push(sender);
             let part = Part {
                 projection: Arc::clone(&self.projection),
-                version: self.version,
                 part: part as u64,
                 parts: parts as u64,
                 aside: Arc::clone(&self.aside),
@@ -107,7 +146,7 @@ impl<E: Send + Sync + 'static> Bulk<E> {
             };
             tasks.spawn_blocking(move || part.run(steps));
         }
-        let handed_out = self.hand_out(&senders).await;
+        let handed_out = self.hand_out(&senders, &tables).await;
         drop(senders);
         let shares = join(tasks).await;
         let streams = handed_out?;
@@ -120,12 +159,17 @@ impl<E: Send + Sync + 'static> Bulk<E> {
         if !leftover.failed.is_empty() {
             return Err(BuildError::PutAside(leftover.failed));
         }
-        let checksums = self.summaries(shares).await?;
+        let checksums = self.summaries(shares, &tables).await?;
         Ok(History { checksums, leftover, streams })
     }
 
     /// Reads and decodes, and hands every chunk to every part, which takes what is its own.
-    async fn hand_out(&self, parts: &[mpsc::Sender<Step<E>>]) -> Result<Stuck, BuildError> {
+    async fn hand_out(
+        &self,
+        parts: &[mpsc::Sender<Step<E>>],
+        tables: &[TableSql],
+    ) -> Result<Stuck, BuildError> {
+        let mut calendar = Calendar::of(self, tables).await?;
         let (sender, mut pages) = mpsc::channel::<Decoding<E>>(PAGES_AHEAD);
         let reading = self.read(sender);
         let handing = async {
@@ -133,6 +177,7 @@ impl<E: Send + Sync + 'static> Bulk<E> {
             while let Some(page) = pages.recv().await {
                 let (decoded, considered) = page.await.map_err(BuildError::of_task)??;
                 let events = decoded.len() as u64;
+                calendar.note(&decoded).await?;
                 let chunk = Arc::new(self.without_parked(decoded, &mut parked, &mut streams)?);
                 for part in parts {
                     if part.send(Step::Fold(Arc::clone(&chunk))).await.is_err() {
@@ -226,7 +271,7 @@ impl<E: Send + Sync + 'static> Bulk<E> {
     }
 
     /// Adds the shares together, and writes the summaries.
-    async fn summaries(&self, shares: Vec<Share>) -> Result<Vec<Checksums>, BuildError> {
+    async fn summaries(&self, shares: Vec<Share>, tables: &[TableSql]) -> Result<Vec<Checksums>, BuildError> {
         let mut checksums = vec![Checksums::default(); self.projection.entities.len()];
         let mut sums = Sums::default();
         for share in shares {
@@ -257,16 +302,18 @@ impl<E: Send + Sync + 'static> Bulk<E> {
                     "view {view}: a sum overflows"
                 ))));
             };
-            rows[summary].push(Change { key, before: None, after: Some(amounts), position: sum.position });
+            let (position, since) = (sum.position, sum.position);
+            rows[summary].push(Change { key, before: None, after: Some(amounts), position, since });
         }
         let session = session::writing(&self.pool, self.projection.name, self.version).await?;
-        for (table, rows) in self.projection.summaries.iter().copied().zip(rows) {
+        for (sql, rows) in tables[self.projection.entities.len()..].iter().zip(rows) {
+            let table = sql.table;
             let mut of_view = Checksums::default();
             for row in &rows {
                 of_view.replace(table, &row.key, None, row.after.as_deref());
             }
             checksums.push(of_view);
-            copy_in(&session.client, table, self.version, &rows).await.map_err(|e| refused(table.name, e))?;
+            copy_in(&session.client, sql, &rows).await.map_err(|e| refused(table.name, e))?;
             self.progress.wrote(rows.len() as u64);
         }
         Ok(checksums)

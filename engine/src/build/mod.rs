@@ -10,6 +10,7 @@ mod check;
 mod copy;
 mod part;
 mod progress;
+mod row;
 mod session;
 pub(crate) mod verify;
 
@@ -17,7 +18,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::status::{Stage, State};
+use contract::status::State;
 use contract::{LogIdentity, LogPosition};
 use deadpool_postgres::Pool;
 use event_store::EventStore;
@@ -35,14 +36,13 @@ use crate::metrics;
 use crate::parked::decision::Skips;
 use crate::parked::{PLACES_MAX, Place, Stuck};
 use crate::projection::Projection;
-use crate::table::Table;
 use crate::versions::shape;
-use crate::write::commit::write_checksums;
-use crate::write::parked;
 use crate::write::session::Session;
+use crate::write::sql::{self, Keeps, TableSql};
 use aside::Snapshot;
 use bulk::{Bulk, History};
 use check::Difference;
+use row::Row;
 
 /// How often the rows say how far a build is.
 const BEAT: Duration = Duration::from_millis(500);
@@ -107,6 +107,8 @@ pub(crate) struct Builder<E> {
     pub(crate) identity: LogIdentity,
     /// What rows may take in memory, bytes, about.
     pub(crate) memory: usize,
+    /// Whether what rows were is kept.
+    pub(crate) has_history: bool,
     pub(crate) stop: CancellationToken,
 }
 
@@ -121,6 +123,8 @@ struct Built {
     streams: Stuck,
     /// Rows that the comparison left out: those put aside, and of summaries.
     left_out: (u64, u64),
+    /// Whether what rows were is kept, from the beginning of the log.
+    has_history: bool,
 }
 
 impl<E: Send + Sync + 'static> Builder<E> {
@@ -218,9 +222,9 @@ impl<E: Send + Sync + 'static> Builder<E> {
             let found = self.identity;
             return Err(EngineError::ForeignLog { projection: projection.name, stored, found }.into());
         }
-        for table in projection.tables() {
-            shape::create(&*session.client, table, projection.fold, like, version).await?;
-        }
+        let tables = sql::of_version(projection, version, self.has_history);
+        let kept: Vec<&TableSql> = tables.iter().filter(|sql| sql.keeps != Keeps::Nothing).collect();
+        self.create_tables(&session, like, &kept).await?;
         let bulk = Bulk {
             projection: Arc::clone(&self.projection),
             version,
@@ -232,16 +236,11 @@ impl<E: Send + Sync + 'static> Builder<E> {
             progress: Arc::clone(progress),
             aside: Arc::clone(&aside),
             skips,
+            has_history: self.has_history,
         };
         let History { checksums, leftover, streams } = bulk.run().await?;
         progress.enter(Phase::Indexing);
-        for table in projection.tables() {
-            let finished = shape::finish(&*session.client, table, projection.fold, like, version).await;
-            finished.map_err(|error| match error {
-                EngineError::Postgres(error) => part::refused(table.name, error),
-                other => other.into(),
-            })?;
-        }
+        self.index_tables(&session, like, &kept).await?;
         progress.enter(Phase::Checking);
         for (table, kept) in projection.tables().zip(&checksums) {
             let found = check::of_table(&session.client, table, version).await?;
@@ -262,8 +261,45 @@ impl<E: Send + Sync + 'static> Builder<E> {
                 difference.keys = keys.unwrap_or_default();
             }
         }
-        let (rows_aside, left_out) = (leftover.stuck, left_out.counts);
-        Ok(Built { position: target, checksums, differences, rows_aside, streams, left_out })
+        let (rows_aside, left_out, has_history) = (leftover.stuck, left_out.counts, !kept.is_empty());
+        Ok(Built { position: target, checksums, differences, rows_aside, streams, left_out, has_history })
+    }
+
+    /// Makes the tables, and those of what the rows of some of them were.
+    async fn create_tables(
+        &self,
+        session: &Session,
+        like: Option<i32>,
+        kept: &[&TableSql],
+    ) -> Result<(), BuildError> {
+        for table in self.projection.tables() {
+            shape::create(&*session.client, table, self.projection.fold, like, self.version).await?;
+        }
+        for sql in kept {
+            shape::create_past(&*session.client, sql).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds what a load would lose its time in.
+    async fn index_tables(
+        &self,
+        session: &Session,
+        like: Option<i32>,
+        kept: &[&TableSql],
+    ) -> Result<(), BuildError> {
+        let (fold, version) = (self.projection.fold, self.version);
+        for table in self.projection.tables() {
+            let finished = shape::finish(&*session.client, table, fold, like, version).await;
+            finished.map_err(|error| match error {
+                EngineError::Postgres(error) => part::refused(table.name, error),
+                other => other.into(),
+            })?;
+        }
+        for sql in kept {
+            shape::index_past(&*session.client, sql).await?;
+        }
+        Ok(())
     }
 
     /// Says where and why the build stopped, until the version is dropped or the process ends.
@@ -296,123 +332,3 @@ const LOG: &str = "SELECT log_identity FROM projection_version WHERE name = $1 A
 const HALTED: &str = "
     UPDATE projection_version SET state = $3, reason = $4, failed_position = $5, pending_since = $6,
         heartbeat_at = now() WHERE name = $1 AND version = $2 AND stage = 'BUILDING'";
-
-const BEGIN: &str = "
-    UPDATE projection_version SET state = $3, position = 0, head_position = $4, lag_events = NULL, reason = NULL,
-        failed_position = NULL, pending_since = NULL, fence = fence + 1, heartbeat_at = now()
-    WHERE name = $1 AND version = $2 AND stage = 'BUILDING'";
-
-const BUILD_ROW: &str = "
-    INSERT INTO projection_build (name, version, phase, started_at, events, row_count, position, target)
-    VALUES ($1, $2, $3, now(), 0, 0, 0, $4)
-    ON CONFLICT (name, version) DO UPDATE SET phase = EXCLUDED.phase, started_at = now(), finished_at = NULL,
-        events = 0, row_count = 0, position = 0, target = EXCLUDED.target, difference = NULL";
-
-const BEAT_ROW: &str = "
-    UPDATE projection_version SET heartbeat_at = now() WHERE name = $1 AND version = $2 AND stage = 'BUILDING'";
-
-const PROGRESS: &str = "
-    UPDATE projection_build SET phase = $3, events = $4, row_count = $5, position = $6
-    WHERE name = $1 AND version = $2";
-
-const FINISH: &str = "
-    UPDATE projection_version SET stage = $3, position = $4, parked = $5, fence = fence + 1, heartbeat_at = now()
-    WHERE name = $1 AND version = $2 AND stage = 'BUILDING'";
-
-const FINISHED: &str = "
-    UPDATE projection_build SET finished_at = now(), difference = $3, left_out_keys = $4, left_out_sums = $5
-    WHERE name = $1 AND version = $2";
-
-/// The rows of the version, and the session that holds its lock.
-struct Row {
-    name: &'static str,
-    version: i32,
-    session: Session,
-}
-
-impl Row {
-    async fn is_wanted(&self) -> Result<bool, EngineError> {
-        let wanted = "SELECT FROM projection_version WHERE name = $1 AND version = $2 AND stage = 'BUILDING'";
-        Ok(self.session.client.query_opt(wanted, &[&self.name, &self.version]).await?.is_some())
-    }
-
-    async fn begin(&self, progress: &Progress) -> Result<(), BuildError> {
-        let (client, target) = (&self.session.client, progress.target().0.cast_signed());
-        let state = State::CatchingUp.as_str();
-        if client.execute(BEGIN, &[&self.name, &self.version, &state, &target]).await? == 0 {
-            return Err(BuildError::Cancelled);
-        }
-        let phase = progress.phase().as_str();
-        client.execute(BUILD_ROW, &[&self.name, &self.version, &phase, &target]).await?;
-        Ok(())
-    }
-
-    /// Says how far it is until the version is not wanted any more.
-    async fn beat(&self, progress: &Progress) -> BuildError {
-        loop {
-            match self.say(progress).await {
-                Ok(true) => sleep(BEAT).await,
-                Ok(false) => return BuildError::Cancelled,
-                Err(error) => return error.into(),
-            }
-        }
-    }
-
-    async fn say(&self, progress: &Progress) -> Result<bool, EngineError> {
-        metrics::record_build(self.name, progress);
-        let client = &self.session.client;
-        let wanted = client.execute(BEAT_ROW, &[&self.name, &self.version]).await? > 0;
-        let (events, rows) = (progress.events().cast_signed(), progress.rows().cast_signed());
-        let (phase, position) = (progress.phase().as_str(), progress.position().0.cast_signed());
-        let values: [&(dyn ToSql + Sync); 6] = [&self.name, &self.version, &phase, &events, &rows, &position];
-        client.execute(PROGRESS, &values).await?;
-        Ok(wanted)
-    }
-
-    /// Hands the version over to the worker that folds it from here on.
-    async fn finish<E: Send + Sync + 'static>(
-        mut self,
-        projection: &Projection<E>,
-        built: &Built,
-        progress: &Progress,
-    ) -> Result<(), BuildError> {
-        let (name, version) = (self.name, self.version);
-        let is_same = built.differences.is_empty();
-        let stage = if is_same { Stage::Switching } else { Stage::Differs };
-        progress.enter(Phase::Done);
-        self.say(progress).await?;
-        let transaction = self.session.client.transaction().await?;
-        let position = built.position.0.cast_signed();
-        let parked = built.rows_aside.parked.len() + built.streams.parked.len();
-        let parked = i32::try_from(parked).unwrap_or(i32::MAX);
-        if transaction.execute(FINISH, &[&name, &version, &stage.as_str(), &position, &parked]).await? == 0 {
-            return Err(BuildError::Cancelled);
-        }
-        let tables: Vec<&Table> = projection.tables().collect();
-        for (stuck, is_held) in [(&built.rows_aside, true), (&built.streams, false)] {
-            parked::park(&transaction, (name, version), &tables, stuck, is_held).await?;
-        }
-        for (table, checksums) in projection.tables().zip(&built.checksums) {
-            write_checksums(&transaction, (name, version), table, checksums).await?;
-        }
-        let difference = (!is_same).then(|| serde_json::to_value(&built.differences).ok()).flatten();
-        let (keys, sums) = (built.left_out.0.cast_signed(), built.left_out.1.cast_signed());
-        transaction.execute(FINISHED, &[&name, &version, &difference, &keys, &sums]).await?;
-        transaction.commit().await?;
-        let (events, rows) = (progress.events(), progress.rows());
-        if is_same {
-            tracing::info!(projection = name, version, events, rows, "built: the same as the version in use");
-        } else {
-            let views: Vec<_> = built.differences.keys().copied().collect();
-            tracing::warn!(
-                projection = name,
-                version,
-                events,
-                rows,
-                ?views,
-                "built: it differs from the version in use"
-            );
-        }
-        Ok(())
-    }
-}

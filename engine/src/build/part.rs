@@ -6,13 +6,13 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::aside::Aside;
-use super::copy::copy_in;
+use super::copy::{copy_in, copy_past};
 use super::progress::Progress;
 use super::{BuildError, Stopped};
 use crate::checksum::Checksums;
 use crate::event::Recorded;
-use crate::fold::bulk::{BulkFold, Leftover, Sums};
-use crate::fold::{Change, FailedFold};
+use crate::fold::bulk::{BulkFold, Leftover, PastOf, Sums};
+use crate::fold::{Change, FailedFold, Past};
 use crate::parked::{PLACES_MAX, Place};
 use crate::projection::Projection;
 use crate::value::Value;
@@ -20,6 +20,9 @@ use crate::write::refused::{is_of_the_data, why_refused};
 use crate::write::rows::{self, Rows};
 use crate::write::session::Session;
 use crate::write::sql::TableSql;
+
+/// So many rows of the past are written at once.
+const PAST_ROWS: usize = 5_000;
 
 /// Events that were read at once, each with the bytes of its data.
 pub(crate) type Chunk<E> = Vec<(Arc<Recorded<E>>, usize)>;
@@ -41,7 +44,6 @@ pub(crate) struct Share {
 
 pub(crate) struct Part<E> {
     pub(crate) projection: Arc<Projection<E>>,
-    pub(crate) version: i32,
     pub(crate) part: u64,
     pub(crate) parts: u64,
     pub(crate) aside: Arc<Aside>,
@@ -66,6 +68,7 @@ impl<E: Send + Sync + 'static> Part<E> {
             sums: Sums::default(),
             leftover: Leftover::default(),
         };
+        let mut past = PastOf::new(&self.tables, folds.len());
         loop {
             let chunk = match steps.blocking_recv() {
                 Some(Step::Fold(chunk)) => chunk,
@@ -73,17 +76,19 @@ impl<E: Send + Sync + 'static> Part<E> {
                 None => return Err(BuildError::BrokenOff),
             };
             for (view, fold) in folds.iter_mut().enumerate() {
-                self.fold(view, &mut **fold, &chunk, &mut share.sums)?;
+                self.fold(view, &mut **fold, &chunk, (&mut share.sums, &mut past))?;
                 share.leftover.append(fold.leftover());
             }
             if share.leftover.is_too_much() {
                 return Err(too_much(&share.leftover));
             }
+            self.write_past(&mut past, PAST_ROWS, &mut share)?;
             if folds.iter().map(|fold| fold.weight()).sum::<usize>() > self.budget {
                 self.let_go(&mut folds, false, &mut share)?;
             }
         }
         self.let_go(&mut folds, true, &mut share)?;
+        self.write_past(&mut past, 0, &mut share)?;
         Ok(share)
     }
 
@@ -92,17 +97,18 @@ impl<E: Send + Sync + 'static> Part<E> {
         view: usize,
         fold: &mut (dyn BulkFold<E> + '_),
         chunk: &Chunk<E>,
-        sums: &mut Sums,
+        (sums, past): (&mut Sums, &mut PastOf),
     ) -> Result<(), BuildError> {
         let missing = fold.begin(chunk);
         if !missing.is_empty() {
             let keys: Vec<&[Value]> = missing.iter().map(Vec::as_slice).collect();
             let rows = Rows { client: &self.session.client, tables: &self.tables };
-            for (slot, values) in self.runtime.block_on(rows.load(view, &keys))? {
-                fold.put(&missing[slot], values, sums).map_err(|failed| without_event(&failed))?;
+            for row in self.runtime.block_on(rows.load(view, &keys))? {
+                let index = row.index;
+                fold.put(&missing[index], row, sums).map_err(|failed| without_event(&failed))?;
             }
         }
-        fold.fold(chunk);
+        fold.fold(chunk, past);
         Ok(())
     }
 
@@ -128,6 +134,48 @@ impl<E: Send + Sync + 'static> Part<E> {
             }
         }
         Ok(())
+    }
+
+    /// Writes what was noted of the tables of which there are more rows than these.
+    fn write_past(
+        &mut self,
+        past: &mut PastOf,
+        more_than: usize,
+        share: &mut Share,
+    ) -> Result<(), BuildError> {
+        let runtime = self.runtime.clone();
+        for (view, rows) in past.rows.iter_mut().chain(&mut past.sums).enumerate() {
+            let Some(rows) = rows.as_mut().filter(|rows| rows.len() > more_than) else { continue };
+            let rows = std::mem::take(rows);
+            for (place, reason) in runtime.block_on(self.copy_past(view, &rows))? {
+                // A row is told once, however many of its states are refused.
+                if !share.leftover.failed.iter().any(|(known, _)| *known == place) {
+                    share.leftover.failed.push((place, reason));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`write`](Self::write): a state that a row has left may be one that Postgres refuses.
+    async fn copy_past(&mut self, view: usize, past: &[Past]) -> Result<Vec<(Place, String)>, BuildError> {
+        let (mut refused, mut pending) = (Vec::new(), vec![past]);
+        while let Some(past) = pending.pop() {
+            match copy_past(&self.session.client, &self.tables[view], past).await {
+                Ok(()) => self.progress.wrote(past.len() as u64),
+                Err(error) if !is_of_the_data(&error) => return Err(error.into()),
+                Err(error) => match past {
+                    [one] => {
+                        refused.push((Place::Row { view, key: one.key.clone() }, why_refused(&error)));
+                    }
+                    _ => pending.extend(<[_; 2]>::from(past.split_at(past.len() / 2))),
+                },
+            }
+            if refused.len() > PLACES_MAX {
+                break;
+            }
+        }
+        Ok(refused)
     }
 
     /// Writes rows; those that Postgres refuses are found by halves, and given back.
@@ -168,8 +216,7 @@ impl<E: Send + Sync + 'static> Part<E> {
             return Ok(());
         }
         if is_fresh {
-            copy_in(&self.session.client, sql.table, self.version, changes).await?;
-            return Ok(());
+            return copy_in(&self.session.client, sql, changes).await;
         }
         let transaction = self.session.client.transaction().await?;
         rows::write(&transaction, sql, changes).await?;

@@ -212,6 +212,7 @@ impl<E: Send + Sync + 'static> Verify<E> {
             progress: Arc::clone(&self.progress),
             aside: Arc::clone(&rows_aside),
             skips,
+            has_history: false,
         };
         let History { mut checksums, leftover, .. } = bulk.run().await?;
         self.progress.enter(Phase::Checking);

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use contract::LogPosition;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Change, FailedFold, check, why};
+use super::entity::contribute;
+use super::{Change, FailedFold, Past, check, why};
 use crate::error::FoldError;
 use crate::event::Recorded;
 use crate::parked::{NewlyParked, PLACES_MAX, Place, Stuck, WAITING_MAX, Waiting};
@@ -15,6 +16,8 @@ use crate::projection::Entity;
 use crate::table::Table;
 use crate::value::Value;
 use crate::view::EntityView;
+use crate::write::rows::Loaded;
+use crate::write::sql::{Keeps, TableSql};
 
 /// What a row costs besides what its events brought, bytes: key, slot and places in two maps.
 const ROW_BYTES: usize = 256;
@@ -34,6 +37,23 @@ impl Sum {
     pub(crate) fn add(&mut self, amounts: &[i128], position: LogPosition) {
         self.amounts.iter_mut().zip(amounts).for_each(|(sum, amount)| *sum += amount);
         self.position = self.position.max(position);
+    }
+}
+
+/// What is kept of the past of a projection's tables; none of those of which nothing is.
+pub(crate) struct PastOf {
+    /// By entity view: what its rows were.
+    pub(crate) rows: Vec<Option<Vec<Past>>>,
+    /// By summary view: what was added.
+    pub(crate) sums: Vec<Option<Vec<Past>>>,
+}
+
+impl PastOf {
+    /// Nothing yet, of these tables of a projection.
+    pub(crate) fn new(tables: &[TableSql], entities: usize) -> Self {
+        let of = |sql: &TableSql| (sql.keeps != Keeps::Nothing).then(Vec::new);
+        let (rows, sums) = tables.split_at(entities);
+        Self { rows: rows.iter().map(of).collect(), sums: sums.iter().map(of).collect() }
     }
 }
 
@@ -78,10 +98,10 @@ pub(crate) trait BulkFold<E> {
     fn begin(&mut self, events: &[(Arc<Recorded<E>>, usize)]) -> Vec<Vec<Value>>;
 
     /// Puts a row back that left; what it contributed is taken out of the sums.
-    fn put(&mut self, key: &[Value], values: Vec<Value>, sums: &mut Sums) -> Result<(), FailedFold>;
+    fn put(&mut self, key: &[Value], row: Loaded, sums: &mut Sums) -> Result<(), FailedFold>;
 
-    /// Folds the events that were taken.
-    fn fold(&mut self, events: &[(Arc<Recorded<E>>, usize)]);
+    /// Folds the events that were taken, and notes what rows were and what was added to sums.
+    fn fold(&mut self, events: &[(Arc<Recorded<E>>, usize)], past: &mut PastOf);
 
     /// Bytes that the rows in memory take, about.
     fn weight(&self) -> usize;
@@ -102,6 +122,8 @@ struct Slot<V: EntityView> {
     row: Option<V::Row>,
     /// Of the last event that changed the row since it came into memory.
     changed: Option<LogPosition>,
+    /// Of the event that made the row what it is.
+    since: LogPosition,
     weight: usize,
     /// When it was needed last, in batches.
     needed: u64,
@@ -186,6 +208,7 @@ impl<'v, V: EntityView> BulkEntity<'v, V> {
             before: None,
             row: None,
             changed: None,
+            since: LogPosition::START,
             weight: ROW_BYTES,
             needed: 0,
             has_failed: false,
@@ -262,7 +285,13 @@ impl<'v, V: EntityView> BulkEntity<'v, V> {
             self.left.insert(slot.hash);
         }
         let changed = slot.changed.is_some() && (slot.before.is_some() || after.is_some());
-        changed.then_some(Change { key: slot.stored_key, before: slot.before, after, position })
+        changed.then_some(Change {
+            key: slot.stored_key,
+            before: slot.before,
+            after,
+            position,
+            since: position,
+        })
     }
 
     fn contribute(&self, key: &V::Key, row: &V::Row, sign: i128, position: LogPosition, sums: &mut Sums) {
@@ -307,20 +336,20 @@ impl<V: EntityView> BulkFold<V::Event> for BulkEntity<'_, V> {
         missing
     }
 
-    fn put(&mut self, key: &[Value], values: Vec<Value>, sums: &mut Sums) -> Result<(), FailedFold> {
+    fn put(&mut self, key: &[Value], row: Loaded, sums: &mut Sums) -> Result<(), FailedFold> {
         let Some(&at) = self.by_key.get(key) else { return Ok(()) };
         let Some(mut slot) = self.slots[at].take() else { return Ok(()) };
-        let loaded = self.entity.view.load(&slot.key, values.clone()).map_err(|error| {
+        let loaded = self.entity.view.load(&slot.key, row.values.clone()).map_err(|error| {
             let error = FoldError::new(format!("the stored row cannot be read: {error}"));
             FailedFold::new(0, self.entity.view.table(), &slot.stored_key, &error)
         })?;
         self.contribute(&slot.key, &loaded, -1, LogPosition::START, sums);
-        (slot.row, slot.before) = (Some(loaded), Some(values));
+        (slot.row, slot.before, slot.since) = (Some(loaded), Some(row.values), row.since);
         self.slots[at] = Some(slot);
         Ok(())
     }
 
-    fn fold(&mut self, events: &[(Arc<Recorded<V::Event>>, usize)]) {
+    fn fold(&mut self, events: &[(Arc<Recorded<V::Event>>, usize)], past: &mut PastOf) {
         let mut failed = Vec::new();
         for &(number, at) in &self.named {
             let Some(slot) = &mut self.slots[at] else { continue };
@@ -331,10 +360,16 @@ impl<V: EntityView> BulkFold<V::Event> for BulkEntity<'_, V> {
             let before = slot.row.take();
             match self.entity.view.fold(&slot.key, before.clone(), event) {
                 Ok(after) => {
-                    if before != after {
-                        slot.changed = Some(event.position);
-                    }
                     slot.row = after;
+                    if before != slot.row {
+                        let noted =
+                            note_past(self.entity, self.view, slot, before.as_ref(), event.position, past);
+                        if let Err(error) = noted {
+                            slot.has_failed = true;
+                            failed.push((slot.stored_key.clone(), error));
+                        }
+                        (slot.changed, slot.since) = (Some(event.position), event.position);
+                    }
                 }
                 Err(error) => {
                     slot.has_failed = true;
@@ -364,4 +399,31 @@ impl<V: EntityView> BulkFold<V::Event> for BulkEntity<'_, V> {
     fn leftover(&mut self) -> Leftover {
         std::mem::take(&mut self.leftover)
     }
+}
+
+/// Notes what a row was and what its change adds to sums, where that is kept. The row of the slot is that after the event.
+fn note_past<V: EntityView>(
+    entity: &Entity<V>,
+    view: usize,
+    slot: &Slot<V>,
+    before: Option<&V::Row>,
+    position: LogPosition,
+    past: &mut PastOf,
+) -> Result<(), FoldError> {
+    if let (Some(rows), Some(before)) = (&mut past.rows[view], before) {
+        let values = entity.view.store(before);
+        check(entity.view.table().data, &values)?;
+        rows.push(Past { key: slot.stored_key.clone(), values, since: slot.since, until: Some(position) });
+    }
+    let mut overflow = false;
+    for contributor in &entity.contributors {
+        let Some(sums) = &mut past.sums[contributor.summary] else { continue };
+        contribute(contributor, &slot.key, before, slot.row.as_ref(), |key, amounts| {
+            match Past::added(&key, &amounts, position) {
+                Some(added) => sums.push(added),
+                None => overflow = true,
+            }
+        });
+    }
+    if overflow { Err(FoldError::new("what it adds to a sum overflows")) } else { Ok(()) }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use contract::LogPosition;
 
 use super::bulk::{BulkEntity, BulkFold, RowsAside};
-use super::{Change, FailedFold, check, why};
+use super::{Change, FailedFold, Past, check, why};
 use crate::error::FoldError;
 use crate::event::Recorded;
 use crate::law::{NaiveEntity, NaiveFold};
@@ -20,12 +20,14 @@ use crate::view::EntityView;
 pub(crate) trait AnyEntity<E>: Send + Sync {
     fn table(&self) -> &'static Table;
 
-    /// Starts a batch: which rows its events need. The view has this number in its projection.
+    /// Starts a batch: which rows its events need. The view has this number in its projection. With what rows were, if
+    /// that is kept.
     fn begin<'v>(
         &'v self,
         view: usize,
         events: &[Arc<Recorded<E>>],
         turn: Turn<'_>,
+        keeps_past: bool,
     ) -> Box<dyn EntityFold<E> + 'v>;
 
     /// Starts a fold of all history, of the keys of one part of so many, but for the rows that are put aside.
@@ -43,15 +45,15 @@ pub(crate) trait EntityFold<E>: Send {
     /// The key of a slot.
     fn key(&self, slot: usize) -> &[Value];
 
-    /// Puts a stored row into its slot.
-    fn put(&mut self, slot: usize, values: Vec<Value>);
+    /// Puts a stored row into its slot, which the event at this position made what it is.
+    fn put(&mut self, slot: usize, values: Vec<Value>, since: LogPosition);
 
     /// Folds the event of this number and says whether it changed or could have changed a row. What its rows add to
     /// summaries is appended, and so is what cannot be folded: the row as it was before stays.
     fn fold(&mut self, number: usize, event: &Recorded<E>, into: &mut Outcome) -> bool;
 
-    /// What the batch changed.
-    fn changes(self: Box<Self>) -> Result<Vec<Change>, FailedFold>;
+    /// What the batch changed, and what the rows were.
+    fn changes(self: Box<Self>) -> Result<(Vec<Change>, Vec<Past>), FailedFold>;
 }
 
 /// What folding entity rows brings besides the rows.
@@ -80,6 +82,8 @@ struct Slot<V: EntityView> {
     stored_key: Vec<Value>,
     before: Option<Vec<Value>>,
     row: Option<V::Row>,
+    /// The event that made the row what it is.
+    since: LogPosition,
     /// The number and position of the last event that changed the row in this batch.
     changed: Option<(usize, LogPosition)>,
     /// From this event on it waits.
@@ -98,6 +102,8 @@ struct Batch<'v, V: EntityView> {
     slots: Vec<Slot<V>>,
     /// By number of the event: the slots it names.
     named: Vec<Vec<usize>>,
+    /// What the rows were, if that is kept: each with the slot.
+    past: Option<Vec<(usize, Past)>>,
 }
 
 impl<V: EntityView> AnyEntity<V::Event> for Entity<V> {
@@ -110,6 +116,7 @@ impl<V: EntityView> AnyEntity<V::Event> for Entity<V> {
         view: usize,
         events: &[Arc<Recorded<V::Event>>],
         turn: Turn<'_>,
+        keeps_past: bool,
     ) -> Box<dyn EntityFold<V::Event> + 'v> {
         let mut slots: Vec<Slot<V>> = Vec::new();
         let mut by_key: HashMap<Vec<Value>, usize> = HashMap::new();
@@ -127,6 +134,7 @@ impl<V: EntityView> AnyEntity<V::Event> for Entity<V> {
                         stored_key: stored_key.clone(),
                         before: None,
                         row: None,
+                        since: LogPosition::START,
                         changed: None,
                         parked: turn.parked(view, stored_key),
                         unreadable: None,
@@ -141,7 +149,8 @@ impl<V: EntityView> AnyEntity<V::Event> for Entity<V> {
             named.push(of_event);
         }
         let (entity, contributors) = (&*self.view, self.contributors.as_slice());
-        Box::new(Batch { view: entity, number: view, contributors, slots, named })
+        let past = keeps_past.then(Vec::new);
+        Box::new(Batch { view: entity, number: view, contributors, slots, named, past })
     }
 
     fn bulk<'v>(
@@ -170,8 +179,9 @@ impl<V: EntityView> EntityFold<V::Event> for Batch<'_, V> {
         &self.slots[slot].stored_key
     }
 
-    fn put(&mut self, slot: usize, values: Vec<Value>) {
+    fn put(&mut self, slot: usize, values: Vec<Value>, since: LogPosition) {
         let slot = &mut self.slots[slot];
+        slot.since = since;
         match self.view.load(&slot.key, values.clone()) {
             Ok(row) => {
                 slot.row = Some(row);
@@ -210,7 +220,12 @@ impl<V: EntityView> EntityFold<V::Event> for Batch<'_, V> {
             };
             is_applied = true;
             if before != after {
+                if let (Some(past), Some(before)) = (&mut self.past, &before) {
+                    let (key, values) = (slot.stored_key.clone(), self.view.store(before));
+                    past.push((index, Past { key, values, since: slot.since, until: Some(event.position) }));
+                }
                 slot.changed = Some((number, event.position));
+                slot.since = event.position;
                 for contributor in self.contributors {
                     contribute(contributor, &slot.key, before.as_ref(), after.as_ref(), |key, amounts| {
                         let (position, summary) = (event.position, contributor.summary);
@@ -224,8 +239,16 @@ impl<V: EntityView> EntityFold<V::Event> for Batch<'_, V> {
         is_applied
     }
 
-    fn changes(self: Box<Self>) -> Result<Vec<Change>, FailedFold> {
+    fn changes(self: Box<Self>) -> Result<(Vec<Change>, Vec<Past>), FailedFold> {
         let table = self.view.table();
+        for (slot, past) in self.past.iter().flatten() {
+            let slot = &self.slots[*slot];
+            let number = slot.changed.map_or(0, |(number, _)| number);
+            check(table.data, &past.values).map_err(|error| {
+                FailedFold::new(number, table, &slot.stored_key, &error).at(self.number, &slot.stored_key)
+            })?;
+        }
+        let past = self.past.into_iter().flatten().map(|(_, past)| past).collect();
         let mut changes = Vec::with_capacity(self.slots.len());
         for slot in self.slots {
             let Some((number, position)) = slot.changed else { continue };
@@ -236,15 +259,16 @@ impl<V: EntityView> EntityFold<V::Event> for Batch<'_, V> {
                 FailedFold::new(number, table, &slot.stored_key, &error).at(self.number, &slot.stored_key)
             })?;
             if slot.before.is_some() || after.is_some() {
-                changes.push(Change { key: slot.stored_key, before: slot.before, after, position });
+                let since = position;
+                changes.push(Change { key: slot.stored_key, before: slot.before, after, position, since });
             }
         }
-        Ok(changes)
+        Ok((changes, past))
     }
 }
 
 /// The contributions of the row after less those of the row before, by key, without those that come to nothing.
-fn contribute<V: EntityView>(
+pub(super) fn contribute<V: EntityView>(
     contributor: &Contributor<V>,
     key: &V::Key,
     before: Option<&V::Row>,

@@ -21,8 +21,31 @@ pub(crate) struct Change {
     pub(crate) before: Option<Vec<Value>>,
     /// The data columns after it; none deletes.
     pub(crate) after: Option<Vec<Value>>,
-    /// Of the last event that changed the row.
+    /// Where readers find that the row has changed: the position of the last event that changed it, or of its retry.
     pub(crate) position: LogPosition,
+    /// Of the last event that changed the row.
+    pub(crate) since: LogPosition,
+}
+
+/// What a row was before an event changed it, or what an event added to a sum.
+#[derive(Debug)]
+pub(crate) struct Past {
+    pub(crate) key: Vec<Value>,
+    /// The data columns.
+    pub(crate) values: Vec<Value>,
+    /// Of the event that made it.
+    pub(crate) since: LogPosition,
+    /// Of the event that ended it; a sum has none.
+    pub(crate) until: Option<LogPosition>,
+}
+
+impl Past {
+    /// What an event added to a sum; none when that is more than a column holds.
+    pub(crate) fn added(key: &[Value], amounts: &[i128], position: LogPosition) -> Option<Self> {
+        let values = amounts.iter().map(|amount| i64::try_from(*amount).map(Value::BigInt));
+        let values = values.collect::<Result<Vec<_>, _>>().ok()?;
+        Some(Self { key: key.to_vec(), values, since: position, until: None })
+    }
 }
 
 /// The event at which a batch cannot go on.

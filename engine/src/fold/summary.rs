@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use contract::LogPosition;
 
 use super::entity::Contribution;
-use super::{Change, FailedFold, check};
+use super::{Change, FailedFold, Past, check};
 use crate::error::FoldError;
 use crate::table::Table;
 use crate::value::Value;
+
+const OVERFLOWS: &str = "the sum overflows";
 
 struct Slot {
     key: Vec<Value>,
@@ -23,15 +25,19 @@ pub(crate) struct SummaryFold {
     table: &'static Table,
     slots: Vec<Slot>,
     by_key: HashMap<Vec<Value>, usize>,
+    /// What was added, if that is kept.
+    past: Option<Vec<Past>>,
 }
 
 impl SummaryFold {
-    /// Starts with the keys of the contributions to this summary.
+    /// Starts with the keys of the contributions to this summary; with what was added, if that is kept.
     pub(crate) fn begin<'c>(
         table: &'static Table,
         contributions: impl Iterator<Item = &'c Contribution>,
+        keeps_past: bool,
     ) -> SummaryFold {
-        let mut fold = SummaryFold { table, slots: Vec::new(), by_key: HashMap::new() };
+        let past = keeps_past.then(Vec::new);
+        let mut fold = SummaryFold { table, slots: Vec::new(), by_key: HashMap::new(), past };
         for contribution in contributions {
             fold.by_key.entry(contribution.key.clone()).or_insert_with(|| {
                 fold.slots.push(Slot {
@@ -83,21 +89,27 @@ impl SummaryFold {
             return Err(failed("a contribution has another number of amounts than the table"));
         }
         for (sum, amount) in slot.sums.iter_mut().zip(&contribution.amounts) {
-            *sum = i64::try_from(i128::from(*sum) + amount).map_err(|_| failed("the sum overflows"))?;
+            *sum = i64::try_from(i128::from(*sum) + amount).map_err(|_| failed(OVERFLOWS))?;
+        }
+        if let Some(past) = &mut self.past {
+            let added = Past::added(&contribution.key, &contribution.amounts, contribution.position);
+            past.push(added.ok_or_else(|| failed(OVERFLOWS))?);
         }
         slot.changed = contribution.position;
         Ok(())
     }
 
-    /// What the batch changed; a row whose sums are all zero goes.
-    pub(crate) fn changes(self) -> Vec<Change> {
+    /// What the batch changed, and what was added; a row whose sums are all zero goes.
+    pub(crate) fn changes(self) -> (Vec<Change>, Vec<Past>) {
         let stored = |sums: Vec<i64>| sums.into_iter().map(Value::BigInt).collect::<Vec<_>>();
         let changes = self.slots.into_iter().map(|slot| Change {
             key: slot.key,
             before: slot.before.map(stored),
             after: slot.sums.iter().any(|sum| *sum != 0).then(|| stored(slot.sums)),
             position: slot.changed,
+            since: slot.changed,
         });
-        changes.filter(|change| change.before.is_some() || change.after.is_some()).collect()
+        let changes = changes.filter(|change| change.before.is_some() || change.after.is_some()).collect();
+        (changes, self.past.unwrap_or_default())
     }
 }

@@ -18,7 +18,7 @@ const DATA: &[Column] = &[
 /// at the row next: the earliest *not before* in the outbox, null when the outbox is empty.
 #[must_use]
 pub const fn saga_table(name: &'static str) -> Table {
-    Table { name, key: KEY, data: DATA, person: None }
+    Table { name, key: KEY, data: DATA, person: None, history: false }
 }
 
 /// Whether the table has the columns of a saga's rows.

@@ -38,6 +38,17 @@ pub struct Version {
     pub rows: i64,
     /// How it was or is being built; none for the first version.
     pub build: Option<Build>,
+    /// From where on it keeps what its rows were, if it does.
+    pub history: Option<HistoryBegins>,
+}
+
+/// Where the past begins that a version keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryBegins {
+    /// The first position.
+    pub from: LogPosition,
+    /// The moment that belongs to it; none for the beginning of the log.
+    pub since: Option<Timestamp>,
 }
 
 /// How a version was or is being built.
@@ -59,6 +70,10 @@ pub struct Build {
     pub target: LogPosition,
     /// What is not as in the version in use: by view its rows (of the one in use, of this one), columns and some keys.
     pub difference: Option<serde_json::Value>,
+    /// Rows that the comparison left out because they are parked or were skipped.
+    pub left_out_keys: i64,
+    /// Rows of summaries that it left out because such rows contribute to them.
+    pub left_out_sums: i64,
 }
 
 /// Why something is not done.
@@ -137,7 +152,9 @@ const VERSIONS: &str = "
         extract(epoch FROM now() - v.heartbeat_at)::float8,
         (SELECT coalesce(sum(row_count), 0)::bigint FROM projection_checksum c
             WHERE c.name = v.name AND c.version = v.version),
-        b.phase, b.started_at, b.finished_at, b.events, b.row_count, b.position, b.target, b.difference
+        b.phase, b.started_at, b.finished_at, b.events, b.row_count, b.position, b.target, b.difference,
+        b.left_out_keys, b.left_out_sums,
+        CASE WHEN v.history_to = v.position THEN v.history_from END, v.history_since
     FROM projection_version v JOIN projection p USING (name)
     LEFT JOIN projection_build b ON b.name = v.name AND b.version = v.version
     WHERE $1::text IS NULL OR v.name = $1 ORDER BY v.name, v.version";
@@ -172,7 +189,15 @@ fn version(row: &Row) -> Result<Version, tokio_postgres::Error> {
             position: position(16)?,
             target: position(17)?,
             difference: row.try_get(18)?,
+            left_out_keys: row.try_get(19)?,
+            left_out_sums: row.try_get(20)?,
         }),
+    };
+    let history = match row.try_get::<_, Option<i64>>(21)? {
+        None => None,
+        Some(from) => {
+            Some(HistoryBegins { from: LogPosition(from.cast_unsigned()), since: row.try_get(22)? })
+        }
     };
     Ok(Version {
         projection: row.try_get(0)?,
@@ -186,6 +211,7 @@ fn version(row: &Row) -> Result<Version, tokio_postgres::Error> {
         reason: row.try_get(8)?,
         rows: row.try_get(10)?,
         build,
+        history,
     })
 }
 

@@ -51,7 +51,8 @@ pub(crate) async fn carry_out(
     if let Some(row) = session.client.query_opt(marked, &values).await? {
         until_older_transactions_end(&session, row.try_get(0)?).await?;
         for table in tables {
-            let sql = format!("DROP TABLE IF EXISTS {}", table.versioned(version));
+            let past = contract::history::table(table.name, version);
+            let sql = format!("DROP TABLE IF EXISTS {}, {past}", table.versioned(version));
             session.client.batch_execute(&sql).await?;
         }
         // Last, so that tables without a row are never left behind.

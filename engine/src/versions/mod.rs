@@ -14,7 +14,9 @@ use crate::write::checkpoint::stage;
 
 pub use crate::build::verify::{SAMPLE_MAX, Verified, VerifiedView, Verify, VerifyError};
 pub use crate::build::{Phase, Progress};
-pub use admin::{Build, Version, VersionError, abandon, accept, drop_version, rebuild, rollback, versions};
+pub use admin::{
+    Build, HistoryBegins, Version, VersionError, abandon, accept, drop_version, rebuild, rollback, versions,
+};
 
 /// What the rows say of a projection.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,12 +16,12 @@ use tokio_util::sync::CancellationToken;
 use super::drop as dropping;
 use super::{Standing, begin, standing};
 use crate::build::Builder;
+use crate::engine::KeepHistory;
 use crate::error::EngineError;
 use crate::metrics;
 use crate::projection::Projection;
 use crate::source::feed::Log;
 use crate::worker::{Shared, Worker};
-use crate::write::sql::TableSql;
 
 /// How often the rows are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -35,6 +35,7 @@ pub(crate) struct Supervisor<E> {
     pub(crate) identity: LogIdentity,
     /// What rows of a build may take in memory, bytes, about.
     pub(crate) build_memory: usize,
+    pub(crate) history: KeepHistory,
     pub(crate) shared: Shared,
     pub(crate) shutdown: CancellationToken,
 }
@@ -184,11 +185,10 @@ impl<E: Send + Sync + 'static> Supervisor<E> {
         let projection = Arc::clone(projection);
         match job {
             Job::Fold => {
-                let tables = projection.tables().map(|table| TableSql::new(table, version)).collect();
                 let worker = Worker {
                     projection,
                     version,
-                    tables,
+                    history: self.history,
                     pool: self.pool.clone(),
                     log: self.log.clone(),
                     identity: self.identity,
@@ -206,6 +206,7 @@ impl<E: Send + Sync + 'static> Supervisor<E> {
                     decoder: Arc::clone(&self.log.decoder),
                     identity: self.identity,
                     memory: self.build_memory,
+                    has_history: self.history.is_kept(),
                     stop,
                 };
                 crew.tasks.spawn(async move { (version, builder.run().await) });

@@ -21,9 +21,11 @@ use crate::parked::decision::PlaceName;
 use crate::parked::{EventRef, NewlyParked, PLACES_MAX, Parked, Place, Stuck, Turn, WAITING_MAX, Waiting};
 use crate::source::{Item, Undecodable};
 use crate::write::commit::{BatchWrite, WriteError, commit};
+use crate::write::moments::Moments;
 use crate::write::parked::Retried;
 use crate::write::refused::{is_of_the_data, why_refused};
 use crate::write::rows::Rows;
+use crate::write::sql::Keeps;
 
 /// Events that are folded and written in one transaction.
 pub(super) struct Batch<E> {
@@ -208,7 +210,7 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
     async fn try_once(&mut self, batch: &mut Batch<E>) -> Result<Tried, EngineError> {
         let mut folded = Folded::default();
         if !batch.events.is_empty() {
-            let rows = Rows { client: &self.session.client, tables: &self.worker.tables };
+            let rows = Rows { client: &self.session.client, tables: &self.tables };
             let folding = fold_batch(&self.worker.projection, &batch.events, &rows, batch.turn());
             folded = match folding.instrument(trace::fold_span(self.worker.projection.name)).await {
                 Ok(Ok(folded)) => folded,
@@ -236,7 +238,7 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
         };
         let event = Arc::clone(event);
         let reason = why_refused(error);
-        let (projection, tables) = (&*self.worker.projection, &self.worker.tables);
+        let (projection, tables) = (&*self.worker.projection, &self.tables);
         let turn = batch.turn();
         let rows = refusal::rows(&mut self.session.client, projection, tables, &event, turn, changes).await?;
         if rows.is_empty() {
@@ -271,9 +273,12 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
         if !self.feed.is_live() && status.pending_since == self.folded_to {
             status.pending_since = last.or(self.folded_to);
         }
+        let moments = self.moments_of(batch);
         let write = BatchWrite {
-            tables: &self.worker.tables,
+            tables: &self.tables,
             changes: &folded.changes,
+            past: &folded.past,
+            moments: moments.as_ref(),
             checksums: &checksums,
             stuck: [&batch.stuck, &folded.stuck],
             retried: retried.as_ref(),
@@ -298,10 +303,21 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
         self.position = batch.end;
         self.buffer.drain(..batch.taken);
         self.folded_to = last.or(self.folded_to);
+        self.recorded_to = moments.map(|moments| moments.latest).or(self.recorded_to);
         self.parked = after;
         self.note_written(&status);
         self.note_folded(batch, folded);
         Ok(Tried::Over(Outcome::Written))
+    }
+
+    /// When the events of a batch were recorded, those that wait among them, if what rows were is kept. What has waited is
+    /// known already.
+    fn moments_of(&self, batch: &Batch<E>) -> Option<Moments> {
+        if batch.retry.is_some() || self.tables.iter().all(|sql| sql.keeps == Keeps::Nothing) {
+            return None;
+        }
+        let moment = |item: &Item<E>| Some((item.position(), item.pending_since()?));
+        Moments::of(self.buffer.iter().take(batch.taken).filter_map(moment), self.recorded_to)
     }
 
     /// Tells everybody of a batch that is written.
@@ -330,7 +346,7 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
 
     fn checksums_after(&self, changes: &[Vec<Change>]) -> Vec<Checksums> {
         let mut checksums = self.checksums.clone();
-        for ((sql, changes), checksums) in self.worker.tables.iter().zip(changes).zip(&mut checksums) {
+        for ((sql, changes), checksums) in self.tables.iter().zip(changes).zip(&mut checksums) {
             for change in changes {
                 checksums.replace(sql.table, &change.key, change.before.as_deref(), change.after.as_deref());
             }

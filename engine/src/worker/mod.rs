@@ -6,6 +6,7 @@ mod batch_size;
 mod dispatching;
 mod outcome;
 mod refusal;
+mod retention;
 mod retry;
 mod switch;
 mod term;
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::KeepHistory;
 use crate::error::EngineError;
 use crate::metrics;
 use crate::projection::Projection;
@@ -31,7 +33,7 @@ use crate::table::Table;
 use crate::worker::term::Term;
 use crate::write::checkpoint;
 use crate::write::session::Session;
-use crate::write::sql::TableSql;
+use crate::write::sql;
 
 /// Pauses between tries, to get the lock or after an error: doubled each time from the first to the last. With the
 /// last a worker that stands by takes over well within 5 seconds.
@@ -67,7 +69,7 @@ pub(crate) struct Shared {
 pub(crate) struct Worker<E> {
     pub(crate) projection: Arc<Projection<E>>,
     pub(crate) version: i32,
-    pub(crate) tables: Vec<TableSql>,
+    pub(crate) history: KeepHistory,
     pub(crate) pool: Pool,
     pub(crate) log: Log<E>,
     pub(crate) identity: LogIdentity,
@@ -154,7 +156,8 @@ impl<E: Send + Sync + 'static> Worker<E> {
                 head,
             });
         }
-        let taken = checkpoint::take_over(&mut session.client, projection, version, head).await?;
+        let tables = sql::of_version(projection, version, self.history.is_kept());
+        let taken = checkpoint::take_over(&mut session.client, projection, version, head, &tables).await?;
         let Some(taken) = taken else { return Ok(TermEnd::Gone) };
         tracing::info!(
             projection = projection.name,
@@ -164,7 +167,7 @@ impl<E: Send + Sync + 'static> Worker<E> {
             "folding"
         );
         let feed = Feed::behind(taken.position, Wanted::of(projection), self.log.clone());
-        Term::new(self, session, taken, head, feed).run().await
+        Term::new(self, session, tables, taken, head, feed).run().await
     }
 
     /// Waits for the lock, or for the version to go; false on shutdown. Meanwhile another worker folds, and its
@@ -192,7 +195,7 @@ impl<E: Send + Sync + 'static> Worker<E> {
 
     /// The tables of its views, in their order.
     fn view_tables(&self) -> Vec<&'static Table> {
-        self.tables.iter().map(|sql| sql.table).collect()
+        self.projection.tables().collect()
     }
 
     /// Whether readers use the version.

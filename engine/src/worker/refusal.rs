@@ -25,7 +25,7 @@ pub(super) async fn rows<E: Send + Sync + 'static>(
 ) -> Result<Vec<Place>, Error> {
     let mut named = Vec::new();
     for (view, entity) in projection.entities.iter().enumerate() {
-        let fold = entity.begin(view, std::slice::from_ref(event), turn);
+        let fold = entity.begin(view, std::slice::from_ref(event), turn, false);
         named.extend(fold.keys().into_iter().map(|(_, key)| Place::Row { view, key: key.to_vec() }));
     }
     let mut refused = Vec::new();

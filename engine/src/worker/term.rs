@@ -22,6 +22,7 @@ use crate::source::feed::{Fed, Feed};
 use crate::write::checkpoint::{Checkpoint, Fence};
 use crate::write::commit::{Holder, Status, WriteError, write_status};
 use crate::write::session::Session;
+use crate::write::sql::TableSql;
 
 /// The row says at least this often that somebody is at it.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -42,6 +43,7 @@ const BUFFER_ITEMS: usize = BATCH_EVENTS_MAX;
 pub(crate) struct Term<'w, E> {
     pub(super) worker: &'w Worker<E>,
     pub(super) session: Session,
+    pub(super) tables: Vec<TableSql>,
     pub(super) fence: Fence,
     pub(super) position: LogPosition,
     pub(super) checksums: Vec<Checksums>,
@@ -58,6 +60,10 @@ pub(crate) struct Term<'w, E> {
     waiting: Option<String>,
     /// Recorded time of the last event folded.
     pub(super) folded_to: Option<Timestamp>,
+    /// When the latest of all that is folded was recorded, if what rows were is kept.
+    pub(super) recorded_to: Option<Timestamp>,
+    /// When what is too old of it goes next.
+    pub(super) forget_at: Instant,
     written_at: Instant,
     /// The row does not say what it should.
     stale: bool,
@@ -70,6 +76,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
     pub(crate) fn new(
         worker: &'w Worker<E>,
         session: Session,
+        tables: Vec<TableSql>,
         taken: Checkpoint,
         head: LogPosition,
         feed: Feed<E>,
@@ -82,6 +89,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
         Self {
             worker,
             session,
+            tables,
             fence: taken.fence,
             position: taken.position,
             checksums: taken.checksums,
@@ -94,6 +102,8 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
             caught_up: 0,
             waiting: None,
             folded_to: None,
+            recorded_to: taken.recorded_to,
+            forget_at: Instant::now(),
             written_at: Instant::now(),
             stale: true,
             dispatching,
@@ -127,6 +137,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
             if self.stage == Stage::Switching {
                 self.try_switch().await?;
             }
+            self.forget_history().await?;
             let now = Instant::now();
             let pause = if self.stage == Stage::Switching { SWITCH_PAUSE } else { HEARTBEAT };
             let beat = if self.stale { now } else { self.written_at + pause };

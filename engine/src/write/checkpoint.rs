@@ -3,8 +3,10 @@
 use contract::status::Stage;
 use contract::{LogIdentity, LogPosition};
 use deadpool_postgres::ClientWrapper;
+use jiff::Timestamp;
 
-use super::parked;
+use super::sql::TableSql;
+use super::{history, moments, parked};
 use crate::checksum::Checksums;
 use crate::error::EngineError;
 use crate::parked::{Parked, Place};
@@ -25,6 +27,8 @@ pub(crate) struct Checkpoint {
     pub(crate) parked: Parked,
     /// What was put aside while the version was built.
     pub(crate) held: Vec<Place>,
+    /// When the latest of the events folded was recorded, if what rows were is kept.
+    pub(crate) recorded_to: Option<Timestamp>,
 }
 
 /// What stands in the row of a version that is to be folded.
@@ -77,8 +81,8 @@ pub(crate) fn stage(text: &str) -> Stage {
     Stage::parse(text).unwrap_or(Stage::Dropping)
 }
 
-/// Takes a version of the projection over; the caller holds its lock and has [looked](look). None when the version is
-/// gone.
+/// Takes a version of the projection over, with what its tables keep of the past; the caller holds its lock and has
+/// [looked](look). None when the version is gone.
 ///
 /// # Errors
 /// [`EngineError::Postgres`].
@@ -87,6 +91,7 @@ pub(crate) async fn take_over<E: Send + Sync + 'static>(
     projection: &Projection<E>,
     version: i32,
     head: LogPosition,
+    tables: &[TableSql],
 ) -> Result<Option<Checkpoint>, EngineError> {
     let (name, head) = (projection.name, head.0.cast_signed());
     let state = contract::status::State::CatchingUp.as_str();
@@ -94,6 +99,8 @@ pub(crate) async fn take_over<E: Send + Sync + 'static>(
     let Some(taken) = transaction.query_opt(TAKE_OVER, &[&name, &version, &state, &head]).await? else {
         return Ok(None);
     };
+    history::settle(&transaction, (name, version), tables).await?;
+    let recorded_to = moments::latest(&*transaction, (name, version)).await?;
     let rows = transaction.query(CHECKSUMS, &[&name, &version]).await?;
     transaction.commit().await?;
 
@@ -110,5 +117,5 @@ pub(crate) async fn take_over<E: Send + Sync + 'static>(
     // Only the one that holds the lock changes these.
     let (parked, rows) = parked::load(client, (name, version), &tables).await?;
     let held = rows.into_iter().filter(|row| row.is_held).map(|row| row.place).collect();
-    Ok(Some(Checkpoint { fence, position, stage, checksums, parked, held }))
+    Ok(Some(Checkpoint { fence, position, stage, checksums, parked, held, recorded_to }))
 }

@@ -8,11 +8,12 @@ use postgres_types::ToSql;
 use tokio_postgres::Error;
 
 use super::checkpoint::{Fence, stage};
+use super::moments::{INSERT, Moments};
 use super::parked::{self, Retried};
 use super::rows;
 use super::sql::TableSql;
 use crate::checksum::Checksums;
-use crate::fold::Change;
+use crate::fold::{Change, Past};
 use crate::parked::Stuck;
 use crate::table::Table;
 
@@ -57,7 +58,7 @@ pub(crate) struct Holder {
 
 const STATUS: &str = "
     UPDATE projection_version SET fence = fence + 1, state = $4, position = $5, head_position = $6, lag_events = $7,
-        pending_since = $8, reason = $9, failed_position = $10, parked = $11, heartbeat_at = now()
+        pending_since = $8, reason = $9, failed_position = $10, parked = $11, history_to = $5, heartbeat_at = now()
     WHERE name = $1 AND version = $2 AND fence = $3 RETURNING stage";
 
 const CHECKSUM: &str = "
@@ -112,6 +113,10 @@ pub(crate) struct BatchWrite<'b> {
     pub(crate) tables: &'b [TableSql],
     /// In the order of the tables.
     pub(crate) changes: &'b [Vec<Change>],
+    /// What the rows of each were, where that is kept.
+    pub(crate) past: &'b [Vec<Past>],
+    /// When its events were recorded, if what rows were is kept.
+    pub(crate) moments: Option<&'b Moments>,
     /// In the order of the tables, after the changes.
     pub(crate) checksums: &'b [Checksums],
     pub(crate) stuck: [&'b Stuck; 2],
@@ -136,6 +141,13 @@ pub(crate) async fn commit(
         write_checksums(&transaction, (holder.projection, holder.version), sql.table, checksums).await?;
     }
     let of = (holder.projection, holder.version);
+    for (sql, past) in batch.tables.iter().zip(batch.past) {
+        rows::write_past(&transaction, sql, past).await?;
+    }
+    if let Some(moments) = batch.moments {
+        let insert = transaction.prepare_cached(INSERT).await?;
+        moments.write(&*transaction, &insert, of).await?;
+    }
     if let Some(retried) = batch.retried {
         parked::settle(&transaction, of, &tables_of(batch), retried).await?;
     }

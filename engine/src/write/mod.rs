@@ -2,7 +2,9 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod commit;
+pub(crate) mod history;
 pub(crate) mod migrate;
+pub(crate) mod moments;
 pub(crate) mod parked;
 pub(crate) mod refused;
 pub(crate) mod reset;

@@ -1,11 +1,13 @@
 //! Rows of a batch: one statement loads them, one writes those that changed, one deletes.
 
+use contract::LogPosition;
 use deadpool_postgres::{ClientWrapper, Transaction};
 use postgres_types::ToSql;
 use tokio_postgres::Error;
 
-use super::sql::TableSql;
-use crate::fold::Change;
+use super::sql::{Keeps, TableSql};
+use crate::fold::{Change, Past};
+use crate::table::Table;
 use crate::value::{Value, column_array};
 
 /// The stored rows of a projection's tables.
@@ -15,6 +17,16 @@ pub(crate) struct Rows<'s> {
     pub(crate) tables: &'s [TableSql],
 }
 
+/// A stored row.
+pub(crate) struct Loaded {
+    /// The index of its key among those asked for.
+    pub(crate) index: usize,
+    /// The data columns.
+    pub(crate) values: Vec<Value>,
+    /// Of the event that made it what it is.
+    pub(crate) since: LogPosition,
+}
+
 type Parameter<'v> = Box<dyn ToSql + Sync + Send + 'v>;
 
 fn references<'p, 'v>(parameters: &'p [Parameter<'v>]) -> Vec<&'p (dyn ToSql + Sync)> {
@@ -22,12 +34,8 @@ fn references<'p, 'v>(parameters: &'p [Parameter<'v>]) -> Vec<&'p (dyn ToSql + S
 }
 
 impl Rows<'_> {
-    /// The data columns of the rows with these keys, each with the index of its key. Keys without a row give none.
-    pub(crate) async fn load(
-        &self,
-        table: usize,
-        keys: &[&[Value]],
-    ) -> Result<Vec<(usize, Vec<Value>)>, Error> {
+    /// The rows with these keys. Keys without a row give none.
+    pub(crate) async fn load(&self, table: usize, keys: &[&[Value]]) -> Result<Vec<Loaded>, Error> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
@@ -44,10 +52,12 @@ impl Rows<'_> {
         let mut rows = Vec::with_capacity(found.len());
         for row in &found {
             // Ordinals count from 1 and are never above the number of keys.
-            let slot = usize::try_from(row.try_get::<_, i64>(0)? - 1).unwrap_or_default();
+            let index = usize::try_from(row.try_get::<_, i64>(0)? - 1).unwrap_or_default();
             let data = sql.table.data.iter().enumerate();
             let values = data.map(|(index, column)| Value::read(row, index + 1, column.sql_type));
-            rows.push((slot, values.collect::<Result<Vec<_>, _>>()?));
+            let values = values.collect::<Result<Vec<_>, _>>()?;
+            let since: i64 = row.try_get(values.len() + 1)?;
+            rows.push(Loaded { index, values, since: LogPosition(since.cast_unsigned()) });
         }
         Ok(rows)
     }
@@ -76,18 +86,56 @@ pub(crate) async fn write(
         transaction.execute(&statement, &references(&parameters)).await?;
     }
     if !written.is_empty() {
-        let mut parameters: Vec<Parameter<'_>> = Vec::new();
-        for (index, column) in sql.table.key.iter().enumerate() {
-            parameters
-                .push(column_array(column.sql_type, written.iter().map(|(change, _)| &change.key[index])));
+        let mut parameters =
+            columns(sql.table, &written, |(change, _)| change.key.as_slice(), |(_, after)| after.as_slice());
+        parameters.push(positions(&written, |(change, _)| change.position));
+        if sql.keeps == Keeps::Rows {
+            let since =
+                |change: &Change| (change.since != change.position).then_some(change.since.0.cast_signed());
+            let since: Vec<Option<i64>> = written.iter().map(|(change, _)| since(change)).collect();
+            parameters.push(Box::new(since));
         }
-        for (index, column) in sql.table.data.iter().enumerate() {
-            parameters.push(column_array(column.sql_type, written.iter().map(|(_, after)| &after[index])));
-        }
-        let positions: Vec<i64> = written.iter().map(|(change, _)| change.position.0.cast_signed()).collect();
-        parameters.push(Box::new(positions));
         let statement = transaction.prepare_cached(&sql.upsert).await?;
         transaction.execute(&statement, &references(&parameters)).await?;
     }
     Ok(())
+}
+
+/// Writes what the rows of one table were.
+pub(crate) async fn write_past(
+    transaction: &Transaction<'_>,
+    sql: &TableSql,
+    past: &[Past],
+) -> Result<(), Error> {
+    if past.is_empty() {
+        return Ok(());
+    }
+    let mut parameters = columns(sql.table, past, |past| past.key.as_slice(), |past| past.values.as_slice());
+    parameters.push(positions(past, |past| past.since));
+    if sql.keeps == Keeps::Rows {
+        parameters.push(positions(past, |past| past.until.unwrap_or_default()));
+    }
+    let statement = transaction.prepare_cached(&sql.insert_past).await?;
+    transaction.execute(&statement, &references(&parameters)).await?;
+    Ok(())
+}
+
+/// The arrays of the key columns and data columns of some rows.
+fn columns<'v, T>(
+    table: &Table,
+    rows: &'v [T],
+    key: impl Fn(&'v T) -> &'v [Value] + Copy + 'v,
+    data: impl Fn(&'v T) -> &'v [Value] + Copy + 'v,
+) -> Vec<Parameter<'v>> {
+    let of_key = table.key.iter().enumerate();
+    let of_key = of_key
+        .map(|(index, column)| column_array(column.sql_type, rows.iter().map(move |row| &key(row)[index])));
+    let of_data = table.data.iter().enumerate();
+    let of_data = of_data
+        .map(|(index, column)| column_array(column.sql_type, rows.iter().map(move |row| &data(row)[index])));
+    of_key.chain(of_data).collect()
+}
+
+fn positions<'v, T>(rows: &[T], position: impl Fn(&T) -> LogPosition) -> Parameter<'v> {
+    Box::new(rows.iter().map(|row| position(row).0.cast_signed()).collect::<Vec<i64>>())
 }

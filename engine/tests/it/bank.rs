@@ -119,6 +119,7 @@ static ACCOUNTS: Table = Table {
         Column::new("last", SqlType::Jsonb),
     ],
     person: Some("account"),
+    history: true,
 };
 
 impl EntityView for Accounts {
@@ -207,6 +208,7 @@ static TALLIES: Table = Table {
     key: &[Column::new("account", SqlType::Uuid), Column::new("type", SqlType::Text)],
     data: &[Column::new("events", SqlType::BigInt)],
     person: None,
+    history: true,
 };
 
 impl EntityView for Tallies {
@@ -252,6 +254,7 @@ static BRANCHES: Table = Table {
     key: &[Column::new("branch", SqlType::Integer)],
     data: &[Column::new("accounts", SqlType::BigInt), Column::new("balance", SqlType::BigInt)],
     person: None,
+    history: true,
 };
 
 impl SummaryView for Branches {
@@ -280,6 +283,7 @@ static TOTALS: Table = Table {
     key: &[Column::new("what", SqlType::Text)],
     data: &[Column::new("amount", SqlType::BigInt)],
     person: None,
+    history: true,
 };
 
 impl SummaryView for Totals {
@@ -325,6 +329,7 @@ static STREAMS: Table = Table {
     key: &[Column::new("stream", SqlType::Text)],
     data: &[Column::new("events", SqlType::BigInt), Column::new("text", SqlType::Text).nullable()],
     person: None,
+    history: true,
 };
 
 impl EntityView for Streams {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use contract::LogPosition;
 use deadpool_postgres::{Manager, Pool};
 use engine::versions::Version;
-use engine::{Decoder, Engine, EngineError, Projection, Readiness, Recorded};
+use engine::{Decoder, Engine, EngineError, KeepHistory, Projection, Readiness, Recorded};
 use event_store::{EventId, EventStore, Expected, Metadata, NewEvent, StreamId};
 use event_store_node::{Node, NodeConfig};
 use jiff::Timestamp;
@@ -266,6 +266,53 @@ impl Database {
             };
             assert_eq!(sums(&stored.checksums()), sums(checksums), "checksums of {name}");
         }
+        if self.history(projection.name(), version).await == Some((0, false)) {
+            self.assert_past_is_naive_fold(projection, version, events).await;
+        }
+    }
+
+    /// From which position on a version keeps what its rows were, and whether that is a moment behind the log's beginning.
+    pub async fn history(&self, projection: &str, version: i32) -> Option<(i64, bool)> {
+        let history = "SELECT history_from, history_since IS NOT NULL FROM projection_version
+            WHERE name = $1 AND version = $2 AND history_from IS NOT NULL AND history_to = position";
+        let client = self.pool.get().await.unwrap();
+        let row = client.query_opt(history, &[&projection, &version]).await.unwrap();
+        row.map(|row| (row.get(0), row.get(1)))
+    }
+
+    /// At every position, or at some of many, rows were what a fold up to there gives; and each moment is that of the
+    /// position before the first event that was recorded later.
+    pub async fn assert_past_is_naive_fold<E: Send + Sync + 'static>(
+        &self,
+        projection: &Projection<E>,
+        version: i32,
+        events: &[Recorded<E>],
+    ) {
+        const LOOKS: usize = 24;
+        let client = self.pool.get().await.unwrap();
+        for number in (0..events.len()).step_by(events.len().div_ceil(LOOKS).max(1)) {
+            let at = events[number].position;
+            let expected = engine::law::naive_fold(projection, &events[..=number]).unwrap();
+            for stored in engine::law::stored_as_of(&client, projection, version, at).await.unwrap() {
+                let name = stored.table.name;
+                let expected = expected.iter().find(|view| view.table.name == name).unwrap();
+                assert_eq!(expected.rows, stored.rows, "rows of {name} as of {at}");
+                assert_eq!(expected.updated, stored.updated, "updated positions of {name} as of {at}");
+            }
+            let micros = |event: &Recorded<E>| event.recorded_at.as_microsecond();
+            let moment = events[number].recorded_at;
+            let later = events.iter().find(|event| micros(event) > moment.as_microsecond());
+            let found: Option<i64> = client
+                .query_one(contract::history::POSITIONS_OF_MOMENT, &[&projection.name(), &version, &moment])
+                .await
+                .unwrap()
+                .get("later");
+            assert_eq!(
+                found,
+                later.map(|event| event.position.0.cast_signed()),
+                "what is later than {moment}"
+            );
+        }
     }
 }
 
@@ -306,7 +353,22 @@ impl Running {
         bytes: usize,
     ) -> Running {
         let engine = Engine::new(projections, log.store.clone(), database.pool.clone(), decoder).unwrap();
-        let engine = engine.with_build_memory(bytes);
+        Running::run(engine.with_build_memory(bytes))
+    }
+
+    /// That keeps so much of what rows were.
+    pub fn keeping<E: Send + Sync + 'static>(
+        log: &Log,
+        database: &Database,
+        projections: Vec<Projection<E>>,
+        decoder: Arc<dyn Decoder<E>>,
+        history: KeepHistory,
+    ) -> Running {
+        let engine = Engine::new(projections, log.store.clone(), database.pool.clone(), decoder).unwrap();
+        Running::run(engine.with_history(history))
+    }
+
+    fn run<E: Send + Sync + 'static>(engine: Engine<E>) -> Running {
         let (readiness, shutdown) = (engine.readiness(), CancellationToken::new());
         let task = tokio::spawn(engine.run(shutdown.clone()));
         Running { readiness, shutdown, task }

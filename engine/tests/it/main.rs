@@ -6,6 +6,7 @@ mod crashes;
 mod failing;
 mod fixture;
 mod folding;
+mod history;
 mod postgres_restart;
 mod rebuild;
 mod refusals;

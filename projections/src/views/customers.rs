@@ -24,6 +24,7 @@ static TABLE: Table = Table {
     ],
     // A registered user is the person of the same id.
     person: Some("user_id"),
+    history: true,
 };
 
 pub(crate) struct Customers;

@@ -68,5 +68,6 @@ pub(crate) mod testing {
             (table.name, names(table.key), names(table.data)),
             (of.name, of.key.to_vec(), of.data.to_vec())
         );
+        assert_eq!(table.history, of.past != read_model::Past::Nothing, "of {}", of.name);
     }
 }

@@ -19,6 +19,7 @@ static TABLE: Table = Table {
         Column::new("cancelled", SqlType::Boolean),
     ],
     person: None,
+    history: true,
 };
 
 pub(crate) struct OrderLines {

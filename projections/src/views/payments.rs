@@ -26,6 +26,7 @@ static TABLE: Table = Table {
         Column::new("revision", SqlType::BigInt),
     ],
     person: None,
+    history: true,
 };
 
 pub(crate) struct Payments;

@@ -18,6 +18,7 @@ static TABLE: Table = Table {
         Column::new("deleted", SqlType::Boolean),
     ],
     person: None,
+    history: false,
 };
 
 pub(crate) struct ProductTexts;

@@ -27,6 +27,7 @@ static TABLE: Table = Table {
         Column::new("stock_revision", SqlType::BigInt).nullable(),
     ],
     person: None,
+    history: true,
 };
 
 pub(crate) struct Products;

@@ -13,6 +13,7 @@ static TABLE: Table = Table {
     key: &[Column::new("return_id", SqlType::Uuid)],
     data: &[Column::new("lines", SqlType::Jsonb)],
     person: None,
+    history: true,
 };
 
 pub(crate) struct ReturnLines;

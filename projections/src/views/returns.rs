@@ -33,6 +33,7 @@ static TABLE: Table = Table {
         Column::new("revision", SqlType::BigInt),
     ],
     person: None,
+    history: true,
 };
 
 pub(crate) struct Returns {

@@ -11,6 +11,7 @@ static TABLE: Table = Table {
     key: &[Column::new("day", SqlType::Date), Column::new("country", SqlType::Text)],
     data: &[Column::new("orders", SqlType::BigInt), Column::new("gross", SqlType::BigInt)],
     person: None,
+    history: true,
 };
 
 pub(crate) struct SalesByCountry;

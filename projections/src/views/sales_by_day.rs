@@ -19,6 +19,7 @@ static TABLE: Table = Table {
         Column::new("returned", SqlType::BigInt),
     ],
     person: None,
+    history: true,
 };
 
 pub(crate) struct SalesByDay;

@@ -16,6 +16,7 @@ static TABLE: Table = Table {
     ],
     data: &[Column::new("units", SqlType::BigInt), Column::new("revenue", SqlType::BigInt)],
     person: None,
+    history: true,
 };
 
 pub(crate) struct SalesByProduct;

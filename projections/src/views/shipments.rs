@@ -24,6 +24,7 @@ static TABLE: Table = Table {
         Column::new("revision", SqlType::BigInt),
     ],
     person: None,
+    history: true,
 };
 
 pub(crate) struct Shipments;

@@ -14,6 +14,10 @@ use crate::sales::assert_sums_are_of_the_rows;
 use crate::shop::{Shop, settings};
 use crate::wishes::{Wish, customer, sku, wish};
 
+/// Of the streams that each projection folds.
+const CATEGORIES: [&[&str]; 3] =
+    [&["product-", "stock-"], &["user-"], &["order-", "payment-", "shipment-", "return-"]];
+
 /// All events of a projection's categories, opened.
 async fn events(shop: &Shop, categories: &[&str]) -> Vec<Recorded<ShopEvent>> {
     let decoder = projections::decoder(shop.vault.clone());
@@ -33,11 +37,9 @@ async fn events(shop: &Shop, categories: &[&str]) -> Vec<Recorded<ShopEvent>> {
 
 async fn assert_is_naive_fold(shop: &Shop) {
     let client = shop.pool.get().await.unwrap();
-    let categories: [&[&str]; 3] =
-        [&["product-", "stock-"], &["user-"], &["order-", "payment-", "shipment-", "return-"]];
     let projections = projections::all(&settings());
-    assert_eq!(projections.len(), categories.len());
-    for (projection, categories) in projections.into_iter().zip(categories) {
+    assert_eq!(projections.len(), CATEGORIES.len());
+    for (projection, categories) in projections.into_iter().zip(CATEGORIES) {
         let expected = engine::law::naive_fold(&projection, &events(shop, categories).await).unwrap();
         let stored = engine::law::stored(&client, &projection, projection.fold()).await.unwrap();
         for (expected, (stored, checksums)) in expected.iter().zip(&stored) {
@@ -48,6 +50,27 @@ async fn assert_is_naive_fold(shop: &Shop) {
             let kept = checksums.columns.iter().filter(|(_, sum)| **sum != 0);
             let computed = stored.checksums();
             assert!(kept.eq(computed.columns.iter().filter(|(_, sum)| **sum != 0)));
+        }
+    }
+}
+
+/// At some positions, every view was what a fold up to there gives.
+async fn assert_past_is_naive_fold(shop: &Shop) {
+    const LOOKS: usize = 12;
+    let client = shop.pool.get().await.unwrap();
+    for (projection, categories) in projections::all(&settings()).into_iter().zip(CATEGORIES) {
+        let events = events(shop, categories).await;
+        for number in (0..events.len()).step_by(events.len().div_ceil(LOOKS).max(1)) {
+            let (at, version) = (events[number].position, projection.fold());
+            let expected = engine::law::naive_fold(&projection, &events[..=number]).unwrap();
+            let stored = engine::law::stored_as_of(&client, &projection, version, at).await.unwrap();
+            // All of them but the texts, which are for the search.
+            assert_eq!(stored.len() + usize::from(projection.name() == "catalogue"), expected.len());
+            for stored in stored {
+                let name = stored.table.name;
+                let expected = expected.iter().find(|view| view.table.name == name).unwrap();
+                assert_eq!(expected.rows, stored.rows, "{name} as of {at}");
+            }
         }
     }
 }
@@ -70,6 +93,7 @@ fn whatever_the_domain_decides_folds_into_what_one_naive_fold_gives() {
                 }
                 shop.until_head().await;
                 assert_is_naive_fold(&shop).await;
+                assert_past_is_naive_fold(&shop).await;
                 assert_sums_are_of_the_rows(&shop).await;
                 folding.stop().await;
             });

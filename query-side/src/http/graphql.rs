@@ -1,9 +1,10 @@
 //! `/graphql`: read a request, hold it against the limits, carry it out, answer.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_graphql::{Request, Response as Answer, Value};
+use async_graphql::{Name, Request, Response as Answer, Value};
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
@@ -13,7 +14,8 @@ use tracing::Instrument as _;
 
 use super::answer::{failed, respond};
 use super::{Service, request};
-use crate::document::{self, Analysis, analyse, chosen_operation, nesting_is_bearable};
+use crate::as_of::{self, AsOf};
+use crate::document::{self, analyse, chosen_operation, nesting_is_bearable};
 use crate::in_order::FieldOrder;
 use crate::metrics::OPERATION_DURATION;
 use crate::read::ReadContext;
@@ -76,6 +78,7 @@ async fn execute(service: &Service, headers: &HeaderMap, mut request: Request) -
             .with_message(format!("{argument}: a text here has no NUL in it"))
             .with_details(serde_json::json!({ "field": argument.as_str() })));
     }
+    let as_of = as_of::of_operation(document, operation, &variables)?;
     let kind = document::type_name(operation);
     let order = if analysis.circular {
         FieldOrder::default()
@@ -83,7 +86,8 @@ async fn execute(service: &Service, headers: &HeaderMap, mut request: Request) -
         FieldOrder::of(document, operation, &variables)
     };
     let span = tracing::info_span!("graphql", otel.name = kind, graphql.operation.type = kind);
-    let mut answer = read(service, request, analysis, position).instrument(span.clone()).await;
+    let mut answer =
+        read(service, request, analysis.projections, (position, as_of)).instrument(span.clone()).await;
     if !answer.errors.is_empty() {
         span::note(&span, "headwater.graphql.errors", span::count(answer.errors.len()));
     }
@@ -92,11 +96,22 @@ async fn execute(service: &Service, headers: &HeaderMap, mut request: Request) -
     Ok(answer)
 }
 
-async fn read(service: &Service, request: Request, analysis: Analysis, position: Option<Position>) -> Answer {
-    let context = Arc::new(ReadContext::new(service.reader.clone(), analysis.projections, position));
+async fn read(
+    service: &Service,
+    request: Request,
+    projections: BTreeSet<&'static str>,
+    (position, as_of): (Option<Position>, Option<AsOf>),
+) -> Answer {
+    let context = Arc::new(ReadContext::new(service.reader.clone(), projections, position, as_of));
     let answer = service.schema.execute(request.data(context.clone())).await;
-    match context.position_served() {
+    let answer = match context.position_served() {
         Some(served) => answer.extension("position", Value::String(served.to_string())),
         None => answer,
+    };
+    let parked = context.parked();
+    if parked.is_empty() {
+        return answer;
     }
+    let of = |(name, rows): (&str, i32)| (Name::new(name), Value::from(rows));
+    answer.extension("parked", Value::Object(parked.into_iter().map(of).collect()))
 }

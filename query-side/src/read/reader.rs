@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use contract::status::State;
 use contract::{ApiError, ErrorCode, LogPosition, Position};
 use deadpool_postgres::Pool;
+use jiff::Timestamp;
 use observability::span;
 use postgres_types::ToSql;
 use read_model::catalogue::CATALOGUE;
@@ -16,9 +17,12 @@ use read_model::{Hints, Projection, View};
 use tokio::sync::OnceCell;
 use tokio_postgres::Row;
 use tracing::Instrument as _;
+use uuid::Uuid;
 
+use super::parked::Parked;
 use super::snapshot::Snapshot;
 use crate::QueryConfig;
+use crate::as_of::AsOf;
 use crate::error::{Failure, ReadError};
 use crate::metrics::POSITION_WAIT;
 
@@ -67,7 +71,29 @@ impl Reader {
 
     /// Opens a snapshot in which everything that is read has reached the position, or says after a bounded time why
     /// there is none. A worker that has failed is not waited for.
-    async fn open(&self, reads: &Reads, position: Option<Position>) -> Result<Opened, ReadError> {
+    async fn open(
+        &self,
+        reads: &Reads,
+        position: Option<Position>,
+        as_of: Option<AsOf>,
+    ) -> Result<Opened, ReadError> {
+        let Some(as_of) = as_of else { return self.open_now(reads, position).await };
+        let of_the_past = match as_of {
+            AsOf::Position(position) => Some(position),
+            AsOf::Time(_) => None,
+        };
+        let wanted = position.into_iter().chain(of_the_past).max_by_key(|position| position.at);
+        let mut opened = self.open_now(reads, wanted).await.map_err(|error| match error {
+            ReadError::Behind { position: Some(at), requested, .. } if Some(requested) == of_the_past => {
+                ReadError::AsOfNotYet { position: Position { at, ..requested } }
+            }
+            other => other,
+        })?;
+        opened.snapshot.go_back(&reads.projections, as_of).await?;
+        Ok(opened)
+    }
+
+    async fn open_now(&self, reads: &Reads, position: Option<Position>) -> Result<Opened, ReadError> {
         let Some(position) = position else {
             // The index first: the snapshot is then at or ahead of it, never behind.
             let indexes = self.indexes.watch().borrow().clone();
@@ -167,24 +193,38 @@ pub(crate) struct ReadContext {
     reader: Arc<Reader>,
     reads: Reads,
     position: Option<Position>,
+    as_of: Option<AsOf>,
     opened: OnceCell<Result<Opened, ApiError>>,
+    parked: OnceCell<Parked>,
     items: AtomicUsize,
 }
 
 impl ReadContext {
-    /// For a request that reads these projections, and the index if [`SEARCH`] is among them, and asks for a position.
+    /// For a request that reads these projections, and the index if [`SEARCH`] is among them, and asks for a position, or as
+    /// of one.
     pub(crate) fn new(
         reader: Arc<Reader>,
         mut projections: BTreeSet<&'static str>,
         position: Option<Position>,
+        as_of: Option<AsOf>,
     ) -> Self {
         let index = projections.remove(SEARCH);
         let reads = Reads { projections, index };
-        Self { reader, reads, position, opened: OnceCell::new(), items: AtomicUsize::new(0) }
+        Self {
+            reader,
+            reads,
+            position,
+            as_of,
+            opened: OnceCell::new(),
+            parked: OnceCell::new(),
+            items: AtomicUsize::new(0),
+        }
     }
 
     async fn opened(&self) -> Result<&Opened, Failure> {
-        let open = || async { self.reader.open(&self.reads, self.position).await.map_err(ApiError::from) };
+        let open = || async {
+            self.reader.open(&self.reads, self.position, self.as_of).await.map_err(ApiError::from)
+        };
         self.opened.get_or_init(open).await.as_ref().map_err(|error| Failure(error.clone()))
     }
 
@@ -264,9 +304,27 @@ impl ReadContext {
         Err(ApiError::new(ErrorCode::QueryTooComplex).with_message(message).with_details(details).into())
     }
 
-    /// Up to where everything is folded that the answer was read from; none when no table was read.
+    /// Since when events wait that an aggregate's rows do not show; none when none do.
+    pub(crate) async fn parked_since(&self, aggregate: Uuid) -> Result<Option<Timestamp>, Failure> {
+        let snapshot = self.snapshot().await?;
+        let read = || Parked::read(snapshot, &self.reads.projections);
+        let parked = self.parked.get_or_try_init(read).await?;
+        Ok(parked.since(aggregate, snapshot.as_of().map(|as_of| as_of.at)))
+    }
+
+    /// The projections that the answer was read from of which something is parked, and how many rows and streams.
+    pub(crate) fn parked(&self) -> Vec<(&'static str, i32)> {
+        let Some(Ok(Opened { snapshot, .. })) = self.opened.get() else { return Vec::new() };
+        let parked = |name: &&'static str| Some((*name, snapshot.served(name).ok()?.parked));
+        self.reads.projections.iter().filter_map(parked).filter(|(_, parked)| *parked > 0).collect()
+    }
+
+    /// Up to where everything is folded that the answer was read from, or as of where it was read; none when no table was.
     pub(crate) fn position_served(&self) -> Option<Position> {
         let Opened { snapshot, index } = self.opened.get()?.as_ref().ok()?;
+        if let Some(as_of) = snapshot.as_of() {
+            return Some(as_of);
+        }
         let tables = snapshot.position(&self.reads.projections)?;
         // Belongs to the same log.
         let index = index.as_ref().map_or(tables.at, |index| index.position.at);

@@ -27,6 +27,8 @@ pub(crate) struct Snapshot {
     statuses: Vec<VersionStatus>,
     /// Not the first version of this projection, but that one.
     pinned: Option<(&'static str, i32)>,
+    /// Rows are read as they were there.
+    pub(super) as_of: Option<Position>,
 }
 
 impl Snapshot {
@@ -43,7 +45,8 @@ impl Snapshot {
     }
 
     async fn begin(pool: &Pool) -> Result<Self, ReadError> {
-        let mut snapshot = Self { client: Some(connection(pool).await?), statuses: Vec::new(), pinned: None };
+        let mut snapshot =
+            Self { client: Some(connection(pool).await?), statuses: Vec::new(), pinned: None, as_of: None };
         let client = snapshot.client();
         let begin = client.batch_execute(BEGIN);
         let status = async {
@@ -95,9 +98,16 @@ impl Snapshot {
         Err(ReadError::UnknownFold { projection, active })
     }
 
-    /// The table of a view that this snapshot serves.
+    /// What a statement reads a view from that this snapshot serves; there it has the view's name.
     pub(super) fn table(&self, projection: &Projection, view: &View) -> Result<String, ReadError> {
-        Ok(view.table(self.served(projection.name)?.version))
+        let served = self.served(projection.name)?;
+        let source = projection.source(view, (served.version, served.fold), self.as_of.is_some());
+        source.ok_or(ReadError::NoHistory { view: view.name })
+    }
+
+    /// As of which position rows are read, if not as they are now.
+    pub(crate) fn as_of(&self) -> Option<Position> {
+        self.as_of
     }
 
     /// The position up to which all these projections are folded; none when there are none.

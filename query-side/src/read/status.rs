@@ -13,7 +13,8 @@ pub(super) const STATUS_SQL: &str =
     "SELECT v.name, v.version, v.fold, v.stage, v.version = p.active_version AS active, v.state,
         v.log_identity, v.position, v.head_position, v.lag_events, v.heartbeat_at,
         extract(epoch FROM now() - v.heartbeat_at)::float8 AS heartbeat_age,
-        extract(epoch FROM now() - v.pending_since)::float8 AS pending_age
+        extract(epoch FROM now() - v.pending_since)::float8 AS pending_age,
+        CASE WHEN v.history_to = v.position THEN v.history_from END AS history_from, v.history_since, v.parked
     FROM projection_version v JOIN projection p ON p.name = v.name
     ORDER BY v.name, v.version";
 
@@ -42,6 +43,19 @@ pub(crate) struct VersionStatus {
     pub(crate) lag_seconds: f64,
     /// When the worker wrote last.
     pub(crate) heartbeat_at: Timestamp,
+    /// How many rows and streams are parked.
+    pub(crate) parked: i32,
+    /// From where on it is kept what rows were, if it is.
+    pub(crate) history: Option<History>,
+}
+
+/// Where the past begins that is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct History {
+    /// The first position.
+    pub(crate) from: LogPosition,
+    /// The moment that belongs to it; none for the beginning of the log.
+    pub(crate) since: Option<Timestamp>,
 }
 
 impl VersionStatus {
@@ -75,6 +89,8 @@ impl VersionStatus {
             lag_events,
             lag_seconds,
             heartbeat_at: row.try_get("heartbeat_at")?,
+            parked: row.try_get("parked")?,
+            history: history(row)?,
         })
     }
 }
@@ -82,4 +98,11 @@ impl VersionStatus {
 fn position(row: &Row, column: &str) -> Result<LogPosition, ReadError> {
     let value: i64 = row.try_get(column)?;
     u64::try_from(value).map(LogPosition).map_err(|_| ReadError::StatusRow(format!("{column} {value}")))
+}
+
+fn history(row: &Row) -> Result<Option<History>, ReadError> {
+    let Some(from) = row.try_get::<_, Option<i64>>("history_from")? else { return Ok(None) };
+    let from = u64::try_from(from).map(LogPosition);
+    let from = from.map_err(|_| ReadError::StatusRow("history_from is negative".to_owned()))?;
+    Ok(Some(History { from, since: row.try_get("history_since")? }))
 }

@@ -10,8 +10,8 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::page::{Conditions, DEFAULT_SIZE, KeyType, Order, Page, PageOf, SortDirection, cost};
-use super::scalar::{DateTime, Revision};
-use super::{or_null, read_context};
+use super::scalar::{AsOf, DateTime, Revision};
+use super::{or_null, parked_since, read_context};
 use crate::error::Failure;
 
 /// The kind in ids.
@@ -94,6 +94,11 @@ impl Customer {
     async fn revision(&self) -> Revision {
         Revision(self.0.revision)
     }
+
+    /// Since when events of it wait, because one cannot be shown yet: what is shown here is from before. Null when none do.
+    async fn parked_since(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        parked_since(ctx, self.0.user_id).await
+    }
 }
 
 /// Whether a customer may order.
@@ -113,7 +118,12 @@ pub(super) struct CustomerQuery;
 #[Object]
 impl CustomerQuery {
     /// The customer with this number; null when there is none.
-    async fn customer(&self, ctx: &Context<'_>, number: String) -> Option<Result<Customer>> {
+    async fn customer(
+        &self,
+        ctx: &Context<'_>,
+        number: String,
+        #[graphql(name = "asOf", desc = "As of when; now when it is left out.")] _as_of: Option<AsOf>,
+    ) -> Option<Result<Customer>> {
         or_null(Customer::find(ctx, "customer_number", &number).await)
     }
 
@@ -124,6 +134,7 @@ impl CustomerQuery {
         ctx: &Context<'_>,
         #[graphql(default_with = "Some(DEFAULT_SIZE)", desc = "How many, 1 to 100.")] first: Option<i32>,
         #[graphql(desc = "A cursor of this very query: the page begins behind it.")] after: Option<String>,
+        #[graphql(name = "asOf", desc = "As of when; now when it is left out.")] _as_of: Option<AsOf>,
     ) -> Result<PageOf<Customer>> {
         let order = Order {
             name: "registered".to_owned(),

@@ -23,6 +23,8 @@ use read_model::shop::SHOP;
 use crate::error::Failure;
 use crate::read::ReadContext;
 use crate::trace::TraceResolvers;
+use scalar::DateTime;
+use uuid::Uuid;
 
 /// The schema, ready to execute.
 pub(crate) type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>;
@@ -71,6 +73,11 @@ pub(crate) fn read_context<'a>(ctx: &Context<'a>) -> &'a ReadContext {
 /// `Result<Option<_>>` up to the next field that may be null above it.)
 fn or_null<T>(found: Result<Option<T>, Failure>) -> Option<async_graphql::Result<T>> {
     found.map_err(async_graphql::Error::from).transpose()
+}
+
+/// Since when events of an aggregate wait.
+async fn parked_since(ctx: &Context<'_>, aggregate: Uuid) -> Option<async_graphql::Result<DateTime>> {
+    or_null(read_context(ctx).parked_since(aggregate).await.map(|since| since.map(DateTime)))
 }
 
 /// The one interface: of it are the objects whose type a document leaves open.

@@ -7,6 +7,7 @@ use super::customer::{self, Customer};
 use super::or_null;
 use super::order::{self, Order, Payment, Return, Shipment};
 use super::product::{self, Product};
+use super::scalar::AsOf;
 use crate::error::Failure;
 
 /// Anything that has an id of its own.
@@ -34,7 +35,12 @@ pub(super) struct NodeQuery;
 #[Object]
 impl NodeQuery {
     /// What has this id; null when it is not there.
-    async fn node(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Node>> {
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+        #[graphql(name = "asOf", desc = "As of when; now when it is left out.")] _as_of: Option<AsOf>,
+    ) -> Option<Result<Node>> {
         or_null(find(ctx, &id).await)
     }
 }

@@ -16,6 +16,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::error::Failure;
+use crate::read::Snapshot;
 use crate::schema::read_context;
 use crate::search::Search;
 
@@ -126,11 +127,26 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// The place that a cursor of this order names.
-    fn place_of(&self, cursor: &str) -> Option<(Parameter, Uuid)> {
-        let Cursor(_, key, id) = Cursor::decode(cursor).filter(|Cursor(order, ..)| *order == self.name)?;
-        Some((self.key.parameter(key)?, id))
+    /// The place that a cursor of this order names, and the name of the order with what it is bound to besides.
+    fn place_of(&self, cursor: &str) -> Option<Place> {
+        let Cursor(name, key, id) = Cursor::decode(cursor)?;
+        let bound = name.strip_prefix(&self.name)?;
+        (bound.is_empty() || bound.starts_with('@')).then_some(())?;
+        Some(Place { key: self.key.parameter(key)?, id, name })
     }
+
+    /// Its name in the cursors of a snapshot: a page of the past goes on there.
+    fn name_in(&self, snapshot: &Snapshot) -> String {
+        snapshot.as_of().map_or_else(|| self.name.clone(), |as_of| format!("{}@{}", self.name, as_of.at))
+    }
+}
+
+/// Behind which a page begins.
+#[derive(Debug)]
+struct Place {
+    key: Parameter,
+    id: Uuid,
+    name: String,
 }
 
 /// A parameter of a statement.
@@ -168,7 +184,7 @@ impl Conditions {
 #[derive(Debug)]
 pub(crate) struct Page {
     size: i64,
-    after: Option<(Parameter, Uuid)>,
+    after: Option<Place>,
     order: Order,
 }
 
@@ -229,6 +245,10 @@ impl Page {
         nodes: impl FnOnce(&[Row]) -> Result<Vec<Node>, tokio_postgres::Error>,
     ) -> Result<PageOf<Node>, Failure> {
         let (snapshot, table) = read_context(ctx).table(projection, view).await?;
+        let name = self.order.name_in(snapshot);
+        if self.after.as_ref().is_some_and(|after| after.name != name) {
+            return Err(ErrorCode::InvalidCursor.into());
+        }
         let (sql, parameters) = self.statement(&table, &view.column_list(), conditions());
         let mut rows = snapshot.query(&sql, &parameters.borrowed()).await?;
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
@@ -236,7 +256,7 @@ impl Page {
         let mut page = Connection::with_additional_fields(self.after.is_some(), rows.len() > size, total);
         rows.truncate(size);
         for (row, node) in rows.iter().zip(nodes(&rows)?) {
-            let cursor = Cursor(self.order.name.clone(), self.order.key.read(row)?, row.try_get(ID)?);
+            let cursor = Cursor(name.clone(), self.order.key.read(row)?, row.try_get(ID)?);
             page.edges.push(Edge::new(cursor.encode(), node));
         }
         Ok(page)
@@ -248,7 +268,7 @@ impl Page {
             SortDirection::Asc => (">", "ASC"),
             SortDirection::Desc => ("<", "DESC"),
         };
-        if let Some((key, after)) = &self.after {
+        if let Some(Place { key, id: after, .. }) = &self.after {
             let key = conditions.parameter(key.clone());
             let after = conditions.parameter(Arc::new(*after));
             conditions.add(format!("({column}, {id}) {compare} (${key}, ${after})"));

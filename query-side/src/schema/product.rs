@@ -11,8 +11,8 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::page::{Conditions, DEFAULT_SIZE, KeyType, Order, Page, PageOf, SortDirection, cost};
-use super::scalar::{BigInt, DateTime, Money, Revision};
-use super::{or_null, read_context};
+use super::scalar::{AsOf, BigInt, DateTime, Money, Revision};
+use super::{or_null, parked_since, read_context};
 use crate::error::Failure;
 
 /// The kind in ids.
@@ -118,6 +118,11 @@ impl Product {
         Revision(self.0.revision)
     }
 
+    /// Since when events of it wait, because one cannot be shown yet: what is shown here is from before. Null when none do.
+    async fn parked_since(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        parked_since(ctx, self.0.product_id).await
+    }
+
     /// Of its stock: for `If-Match` on commands to that. Null before the first movement.
     async fn stock_revision(&self) -> Option<Revision> {
         self.0.stock_revision.map(Revision)
@@ -219,7 +224,12 @@ pub(super) struct ProductQuery;
 #[Object]
 impl ProductQuery {
     /// The product with this SKU; null when there is none.
-    async fn product(&self, ctx: &Context<'_>, sku: String) -> Option<Result<Product>> {
+    async fn product(
+        &self,
+        ctx: &Context<'_>,
+        sku: String,
+        #[graphql(name = "asOf", desc = "As of when; now when it is left out.")] _as_of: Option<AsOf>,
+    ) -> Option<Result<Product>> {
         or_null(Product::find(ctx, "sku", &sku).await)
     }
 
@@ -234,6 +244,7 @@ impl ProductQuery {
         >,
         #[graphql(default_with = "Some(DEFAULT_SIZE)", desc = "How many, 1 to 100.")] first: Option<i32>,
         #[graphql(desc = "A cursor of this very query: the page begins behind it.")] after: Option<String>,
+        #[graphql(name = "asOf", desc = "As of when; now when it is left out.")] _as_of: Option<AsOf>,
     ) -> Result<PageOf<Product>> {
         let page = Page::new(first, after.as_deref(), sort.unwrap_or_default().order())?;
         let filter = filter.unwrap_or_default();

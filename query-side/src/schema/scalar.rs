@@ -1,6 +1,8 @@
 //! Scalars and the money type.
 
-use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value};
+use async_graphql::{
+    InputValueError, InputValueResult, OneofObject, Scalar, ScalarType, SimpleObject, Value,
+};
 
 /// A moment in RFC 3339, in UTC, such as `2010-12-01T08:26:00Z`.
 #[derive(Debug, Clone, Copy)]
@@ -111,4 +113,15 @@ impl From<contract::Money> for Money {
     fn from(money: contract::Money) -> Self {
         Self { amount: money.to_decimal(), currency: money.currency.code() }
     }
+}
+
+/// A moment of the past, by exactly one of these: everything is shown as it was then. All fields of an operation must be
+/// given the same, and those that take none are asked by themselves.
+// What it says is read from the document, for all fields of an operation at once (`crate::as_of`).
+#[derive(Debug, Clone, OneofObject)]
+pub(crate) enum AsOf {
+    /// When the log ended at this position.
+    Position(Position),
+    /// When nothing later had been recorded, by the clock of the log.
+    Time(DateTime),
 }

@@ -1,6 +1,7 @@
 //! The service through HTTP, on tables filled as the projections fill them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by failing")]
 
+mod as_of;
 mod bad_input;
 mod catalogue;
 mod customers;

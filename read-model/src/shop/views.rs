@@ -1,6 +1,6 @@
 //! The tables of the projection; what their columns mean stands in the migration.
 
-use crate::{Projection, View};
+use crate::{Past, Projection, View};
 
 /// The projection.
 pub const SHOP: Projection = Projection {
@@ -18,6 +18,7 @@ pub const SHOP: Projection = Projection {
         SALES_BY_PRODUCT,
         SALES_BY_CUSTOMER,
     ],
+    later: &[],
 };
 
 /// Orders, without their lines.
@@ -39,11 +40,16 @@ pub const ORDERS: View = View {
         "line_count",
         "revision",
     ],
+    past: Past::Rows,
 };
 
 /// The lines of orders, one row an order.
-pub const ORDER_LINES: View =
-    View { name: "order_lines", key: &["order_id"], data: &["lines", "sale_day", "cancelled"] };
+pub const ORDER_LINES: View = View {
+    name: "order_lines",
+    key: &["order_id"],
+    data: &["lines", "sale_day", "cancelled"],
+    past: Past::Rows,
+};
 
 /// Payments of orders.
 pub const PAYMENTS: View = View {
@@ -60,6 +66,7 @@ pub const PAYMENTS: View = View {
         "requested_at",
         "revision",
     ],
+    past: Past::Rows,
 };
 
 /// Shipments of orders.
@@ -76,6 +83,7 @@ pub const SHIPMENTS: View = View {
         "delivered_at",
         "revision",
     ],
+    past: Past::Rows,
 };
 
 /// Returns, without their lines.
@@ -98,26 +106,37 @@ pub const RETURNS: View = View {
         "line_count",
         "revision",
     ],
+    past: Past::Rows,
 };
 
 /// The lines of returns, one row a return.
-pub const RETURN_LINES: View = View { name: "return_lines", key: &["return_id"], data: &["lines"] };
+pub const RETURN_LINES: View =
+    View { name: "return_lines", key: &["return_id"], data: &["lines"], past: Past::Rows };
 
 /// Sales and returns of a day.
 pub const SALES_BY_DAY: View = View {
     name: "sales_by_day",
     key: &["day"],
     data: &["orders", "guest_orders", "units", "gross", "returns", "returned"],
+    past: Past::Sums,
 };
 
 /// Sales of a day to a country.
 pub const SALES_BY_COUNTRY: View =
-    View { name: "sales_by_country", key: &["day", "country"], data: &["orders", "gross"] };
+    View { name: "sales_by_country", key: &["day", "country"], data: &["orders", "gross"], past: Past::Sums };
 
 /// Sales of a product on a day.
-pub const SALES_BY_PRODUCT: View =
-    View { name: "sales_by_product", key: &["day", "product_id", "sku"], data: &["units", "revenue"] };
+pub const SALES_BY_PRODUCT: View = View {
+    name: "sales_by_product",
+    key: &["day", "product_id", "sku"],
+    data: &["units", "revenue"],
+    past: Past::Sums,
+};
 
 /// Sales to a registered customer on a day.
-pub const SALES_BY_CUSTOMER: View =
-    View { name: "sales_by_customer", key: &["day", "customer_number"], data: &["orders", "gross"] };
+pub const SALES_BY_CUSTOMER: View = View {
+    name: "sales_by_customer",
+    key: &["day", "customer_number"],
+    data: &["orders", "gross"],
+    past: Past::Sums,
+};

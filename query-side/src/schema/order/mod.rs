@@ -24,7 +24,7 @@ pub(super) use self::returns::{KIND as RETURN, Return};
 pub(super) use self::shipment::{KIND as SHIPMENT, Shipment};
 use super::customer::Customer;
 use super::scalar::{BigInt, DateTime, Money, Revision};
-use super::{or_null, read_context};
+use super::{or_null, parked_since, read_context};
 use crate::error::Failure;
 
 /// The kind in ids.
@@ -139,6 +139,11 @@ impl Order {
     /// For `If-Match` on commands to it.
     async fn revision(&self) -> Revision {
         Revision(self.row.revision)
+    }
+
+    /// Since when events of it wait, because one cannot be shown yet: what is shown here is from before. Null when none do.
+    async fn parked_since(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        parked_since(ctx, self.row.order_id).await
     }
 }
 

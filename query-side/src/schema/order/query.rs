@@ -12,7 +12,7 @@ use super::{KIND, Order, OrderStatus};
 use crate::error::Failure;
 use crate::schema::or_null;
 use crate::schema::page::{self, Conditions, DEFAULT_SIZE, KeyType, Page, PageOf, SortDirection, cost};
-use crate::schema::scalar::DateTime;
+use crate::schema::scalar::{AsOf, DateTime};
 
 /// Which orders; what is left out does not matter.
 #[derive(Debug, Clone, Default, InputObject)]
@@ -71,6 +71,7 @@ impl OrderQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Its `id`, or the UUID by which REST knows it.")] id: Option<ID>,
         #[graphql(desc = "Its number on paper.")] number: Option<String>,
+        #[graphql(name = "asOf", desc = "As of when; now when it is left out.")] _as_of: Option<AsOf>,
     ) -> Option<Result<Order>> {
         or_null(one(ctx, id, number).await)
     }
@@ -83,6 +84,7 @@ impl OrderQuery {
         #[graphql(desc = "Which; all when it is left out.")] filter: Option<OrderFilter>,
         #[graphql(default_with = "Some(DEFAULT_SIZE)", desc = "How many, 1 to 100.")] first: Option<i32>,
         #[graphql(desc = "A cursor of this very query: the page begins behind it.")] after: Option<String>,
+        #[graphql(name = "asOf", desc = "As of when; now when it is left out.")] _as_of: Option<AsOf>,
     ) -> Result<PageOf<Order>> {
         let filter = filter.unwrap_or_default();
         filter.check()?;

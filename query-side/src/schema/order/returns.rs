@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::line::{Line, LinesOf};
 use crate::error::Failure;
-use crate::schema::read_context;
 use crate::schema::scalar::{BigInt, DateTime, Money, Revision};
+use crate::schema::{parked_since, read_context};
 
 /// The kind in ids.
 pub(in crate::schema) const KIND: &str = "Return";
@@ -103,5 +103,10 @@ impl Return {
     /// For `If-Match` on commands to it.
     async fn revision(&self) -> Revision {
         Revision(self.row.revision)
+    }
+
+    /// Since when events of it wait, because one cannot be shown yet: what is shown here is from before. Null when none do.
+    async fn parked_since(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        parked_since(ctx, self.row.return_id).await
     }
 }

@@ -1,13 +1,13 @@
 //! Shipments of orders.
 
-use async_graphql::{Context, Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, Object, Result};
 use contract::PublicId;
 use read_model::shop::{SHIPMENTS, SHOP, ShipmentRow, ShipmentStatus as Status};
 use uuid::Uuid;
 
 use crate::error::Failure;
-use crate::schema::read_context;
 use crate::schema::scalar::{DateTime, Revision};
+use crate::schema::{parked_since, read_context};
 
 /// The kind in ids.
 pub(in crate::schema) const KIND: &str = "Shipment";
@@ -69,6 +69,11 @@ impl Shipment {
     /// For `If-Match` on commands to it.
     async fn revision(&self) -> Revision {
         Revision(self.0.revision)
+    }
+
+    /// Since when events of it wait, because one cannot be shown yet: what is shown here is from before. Null when none do.
+    async fn parked_since(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        parked_since(ctx, self.0.shipment_id).await
     }
 }
 

@@ -117,11 +117,11 @@ impl ProductSales {
             TopProductsBy::Revenue => "revenue",
         };
         let sql = format!(
-            "SELECT best.sku, p.name, best.units::text AS units, best.revenue::text AS revenue \
+            "SELECT best.sku, products.name, best.units::text AS units, best.revenue::text AS revenue \
              FROM (SELECT product_id, sku, sum(units) AS units, sum(revenue) AS revenue FROM {table} \
                    WHERE day BETWEEN $1 AND $2 GROUP BY product_id, sku \
                    ORDER BY {measure} DESC, sku LIMIT $3) AS best \
-             LEFT JOIN {products} AS p ON p.product_id = best.product_id \
+             LEFT JOIN {products} ON products.product_id = best.product_id \
              ORDER BY best.{measure} DESC, best.sku"
         );
         let rows = snapshot.query(&sql, &[&days.from, &days.to, &size]).await?;

@@ -6,7 +6,7 @@ use super::best::{CountrySales, CustomerSales, ProductSales, TopProductsBy};
 use super::days::Days;
 use super::sums::{DaySales, SalesSummary};
 use crate::schema::page::{DEFAULT_SIZE, MAX_SIZE, checked_size, cost};
-use crate::schema::scalar::Date;
+use crate::schema::scalar::{AsOf, Date};
 
 /// Questions about sales. Days are those of the shop's time zone; the last one is included.
 #[derive(Default)]
@@ -20,6 +20,7 @@ impl SalesQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The first day.")] from: Date,
         #[graphql(desc = "The last day.")] to: Date,
+        #[graphql(name = "asOf", desc = "As of when; now when it is left out.")] _as_of: Option<AsOf>,
     ) -> Result<SalesSummary> {
         Ok(SalesSummary::read(ctx, Days::new(from, to)?).await?)
     }
@@ -32,6 +33,7 @@ impl SalesQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The first day.")] from: Date,
         #[graphql(desc = "The last day.")] to: Date,
+        #[graphql(name = "asOf", desc = "As of when; now when it is left out.")] _as_of: Option<AsOf>,
     ) -> Result<Vec<DaySales>> {
         Ok(DaySales::read(ctx, Days::new(from, to)?).await?)
     }
@@ -44,6 +46,7 @@ impl SalesQuery {
         #[graphql(desc = "The first day.")] from: Date,
         #[graphql(desc = "The last day.")] to: Date,
         #[graphql(default_with = "Some(DEFAULT_SIZE)", desc = "How many, 1 to 100.")] first: Option<i32>,
+        #[graphql(name = "asOf", desc = "As of when; now when it is left out.")] _as_of: Option<AsOf>,
     ) -> Result<Vec<CountrySales>> {
         Ok(CountrySales::read(ctx, Days::new(from, to)?, checked_size(first)?).await?)
     }
@@ -57,6 +60,7 @@ impl SalesQuery {
         #[graphql(desc = "The last day.")] to: Date,
         #[graphql(desc = "What counts.")] by: TopProductsBy,
         #[graphql(default_with = "Some(DEFAULT_SIZE)", desc = "How many, 1 to 100.")] first: Option<i32>,
+        #[graphql(name = "asOf", desc = "As of when; now when it is left out.")] _as_of: Option<AsOf>,
     ) -> Result<Vec<ProductSales>> {
         Ok(ProductSales::read(ctx, Days::new(from, to)?, by, checked_size(first)?).await?)
     }
@@ -69,6 +73,7 @@ impl SalesQuery {
         #[graphql(desc = "The first day.")] from: Date,
         #[graphql(desc = "The last day.")] to: Date,
         #[graphql(default_with = "Some(DEFAULT_SIZE)", desc = "How many, 1 to 100.")] first: Option<i32>,
+        #[graphql(name = "asOf", desc = "As of when; now when it is left out.")] _as_of: Option<AsOf>,
     ) -> Result<Vec<CustomerSales>> {
         Ok(CustomerSales::read(ctx, Days::new(from, to)?, checked_size(first)?).await?)
     }

@@ -1,5 +1,6 @@
 //! A whole shop through the shipped binary: imported over REST, carried to the end by the sagas, read over GraphQL.
 
+mod as_of;
 mod generated;
 mod invoices;
 mod kills;

@@ -10,7 +10,7 @@ use super::{ask, every_order_ended, head, import, month, orders, stock_settled, 
 use crate::home;
 
 /// What `cli/sample/README.md` says of it.
-const ORDERS: u64 = 45;
+pub(super) const ORDERS: u64 = 45;
 const PRODUCTS: i64 = 267;
 
 /// On hand when every document of the sample is through: what the documents leave, and the spare units.
@@ -22,7 +22,7 @@ const OPENING: i64 = 7_703;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-async fn sample_is_loaded(running: &Headwater) -> Result<()> {
+pub(super) async fn sample_is_loaded(running: &Headwater) -> Result<()> {
     eventually("the welcome", PATIENCE, async || {
         let output = running.output();
         Ok(output.contains("Ctrl-C stops it").then_some(()))
