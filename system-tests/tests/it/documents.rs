@@ -55,6 +55,54 @@ fn every_path_that_a_document_names_exists() {
     assert!(missing.is_empty(), "documents name what is not there: {missing:#?}");
 }
 
+/// Stands for lines of the file that a document leaves out.
+const LEFT_OUT: &str = "…";
+
+/// Blocks of code that name the file they are from: the path, and pieces that stand there in this order.
+fn excerpts(text: &str) -> Vec<(&str, Vec<String>)> {
+    let mut found: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        if let Some(info) = line.strip_prefix("```") {
+            let path = info.split_once(' ').map(|(_, path)| path).filter(|_| !inside);
+            inside = path.is_some();
+            found.extend(path.map(|path| (path, vec![String::new()])));
+        } else if inside && let Some((_, pieces)) = found.last_mut() {
+            match pieces.last_mut() {
+                Some(piece) if line != LEFT_OUT => piece.push_str(&format!("{line}\n")),
+                _ => pieces.push(String::new()),
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn code_that_a_document_shows_of_a_file_stands_there() {
+    let document = "docs/adding-a-view.md";
+    let text = std::fs::read_to_string(root().join(document)).unwrap();
+    let shown = excerpts(&text);
+    assert!(shown.len() > 6, "{document} shows only {} pieces: the reading is broken", shown.len());
+    for (path, pieces) in shown {
+        let file = std::fs::read_to_string(root().join(path)).unwrap();
+        let mut rest = file.as_str();
+        for piece in pieces {
+            let Some((_, behind)) = rest.split_once(&piece) else {
+                panic!(
+                    "{document} shows of {path} what does not stand there, or not in this order:\n{piece}"
+                );
+            };
+            rest = behind;
+        }
+    }
+}
+
+#[test]
+fn an_excerpt_is_told_from_other_blocks() {
+    let text = "```console\n$ x\n```\n```rust a/b.rs\none\n…\ntwo\nthree\n```\nbehind\n";
+    assert_eq!(excerpts(text), [("a/b.rs", vec!["one\n".to_owned(), "two\nthree\n".to_owned()])]);
+}
+
 #[test]
 fn a_path_is_told_from_other_words() {
     let tops = ["domain".to_owned(), "hw".to_owned()];
