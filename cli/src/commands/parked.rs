@@ -1,7 +1,5 @@
 //! `headwater parked`: rows and streams that wait because an event could not be folded, and what becomes of them.
 
-use std::time::Duration;
-
 use deadpool_postgres::Pool;
 use engine::Projection;
 use engine::parked::{self, Decided, ParkedPlace, WaitingEvent};
@@ -13,14 +11,9 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::print;
+use crate::roles::parked::{PATIENCE, WAITING_SHOWN};
 use crate::roles::projections::views;
 use crate::table::table;
-
-/// How long a worker may take to carry a decision out before the command says that it has not.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The most waiting events that are shown.
-const WAITING_SHOWN: u32 = 100;
 
 /// Prints a row for each.
 pub async fn list(config: &Config, flags: &ParkedListFlags) -> Result<(), Failure> {

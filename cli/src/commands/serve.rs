@@ -68,8 +68,10 @@ async fn commands(config: &Config) -> Result<(), Failure> {
 async fn projections(config: &Config) -> Result<(), Failure> {
     let data = DataDir::open(&config.data_dir)?;
     let database_url = database_url(config, "projections")?;
-    roles::process(config, "headwater-projections", async |parts, readiness| {
+    let parked = roles::parked::ParkedPage::default();
+    roles::process_with(config, "headwater-projections", Some(parked.routes()), async |parts, readiness| {
         let store = roles::connect_to_log(&config.eventstore_url(), readiness)?;
+        parked.look_into(database_url, &store)?;
         let vault = roles::open_vault(&data)?;
         let views = roles::projections::views(config);
         roles::projections::start(parts, store, vault, views, (database_url, config.history), readiness)
@@ -82,13 +84,15 @@ async fn projections(config: &Config) -> Result<(), Failure> {
 async fn sagas(config: &Config) -> Result<(), Failure> {
     let data = DataDir::open(&config.data_dir)?;
     let database_url = database_url(config, "sagas")?;
-    let pages = roles::sagas::StuckPage::default();
-    roles::process_with(config, "headwater-sagas", Some(pages.routes()), async |parts, readiness| {
+    let (stuck, parked) = (roles::sagas::StuckPage::default(), roles::parked::ParkedPage::default());
+    let pages = stuck.routes().merge(parked.routes());
+    roles::process_with(config, "headwater-sagas", Some(pages), async |parts, readiness| {
         let store = roles::connect_to_log(&config.eventstore_url(), readiness)?;
         let vault = roles::open_vault(&data)?;
         let commands = roles::commands::executors(store.clone(), vault.clone());
         let sagas = roles::sagas::all(config, commands, store.clone())?;
-        pages.look_into(database_url)?;
+        stuck.look_into(database_url)?;
+        parked.look_into(database_url, &store)?;
         roles::projections::start(parts, store, vault, sagas, (database_url, config.history), readiness)
             .await
             .map(drop)

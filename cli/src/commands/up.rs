@@ -33,8 +33,9 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     }
     let data = DataDir::open(&config.data_dir)?;
     let _lock = data.lock()?;
-    let pages = roles::sagas::StuckPage::default();
-    roles::process_with(config, "headwater", Some(pages.routes()), async |parts, readiness| {
+    let (stuck, parked) = (roles::sagas::StuckPage::default(), roles::parked::ParkedPage::default());
+    let pages = stuck.routes().merge(parked.routes());
+    roles::process_with(config, "headwater", Some(pages), async |parts, readiness| {
         let public = listeners::bind(Setting::Listen, config.listen).await?;
         let address = public.local_addr().map_err(|error| Failure::of(&error))?;
         let sample = Sample::of(&data, config)?;
@@ -56,7 +57,8 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         let commands = roles::commands::executors(store.clone(), vault.clone());
         let mut folds = roles::projections::views(config);
         folds.extend(roles::sagas::all(config, commands.clone(), store.clone())?);
-        pages.look_into(&database_url)?;
+        stuck.look_into(&database_url)?;
+        parked.look_into(&database_url, &store)?;
         let folded =
             roles::projections::start(parts, store, vault, folds, (&database_url, config.history), readiness)
                 .await?;

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod commands;
 pub mod node;
+pub mod parked;
 pub mod postgres;
 pub mod projections;
 pub mod queries;

@@ -49,6 +49,36 @@ fn projections(parked: &[Value]) -> Vec<&str> {
     parked.iter().filter_map(|at| at["projection"].as_str()).collect()
 }
 
+/// The same on the admin port: what waits in the shop is shown, tried again, and left out one after the other.
+async fn by_rest(running: &Headwater, place: &str) -> Result<()> {
+    let operations = running.operations();
+    let list = operations.get("/parked?projection=shop").await?;
+    assert_eq!((list.status, list.body[0]["place"].as_str()), (200, Some(place)), "{list:?}");
+    let waiting = operations.get(&format!("/parked/waiting?projection=shop&place={place}")).await?;
+    assert_eq!(waiting.body["waitingEvents"].as_array().map(Vec::len), Some(2), "{waiting:?}");
+    let at = json!({ "projection": "shop", "place": place });
+    let retried = operations.post("/parked/retry", &[], &at).await?;
+    assert_eq!((retried.status, &retried.body["still"]["waiting"]), (200, &json!(2)), "{retried:?}");
+    for left in [json!(1), Value::Null] {
+        let skipped = operations.post("/parked/skip", &[], &at).await?;
+        assert_eq!((skipped.status, &skipped.body["still"]["waiting"]), (200, &left), "{skipped:?}");
+    }
+    for (path, body, status, code) in [
+        ("/parked/skip", &at, 422, "UNKNOWN_REFERENCE"),
+        ("/parked/retry", &json!({ "projection": "shop" }), 422, "INVALID_INPUT"),
+        (
+            "/parked/retry",
+            &json!({ "projection": "shop", "place": place, "all": true }),
+            422,
+            "INVALID_INPUT",
+        ),
+    ] {
+        let refused = operations.post(path, &[], body).await?;
+        assert_eq!((refused.status, refused.error_code()), (status, code), "{refused:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_cannot_be_read_parks_its_stream_until_somebody_skips_it() -> Result<()> {
     let home = home()?;
@@ -86,7 +116,8 @@ async fn an_event_that_cannot_be_read_parks_its_stream_until_somebody_skips_it()
     let output = headwater(&options.data_dir, &words).await?;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("still parked, at position"), "{output:?}");
-    for at in &parked {
+    by_rest(&running, &place).await?;
+    for at in parked.iter().filter(|at| at["projection"] != "shop") {
         let name = at["projection"].as_str().context("a name")?;
         let words = ["parked", "skip", name, place.as_str(), "--node-listen", node.as_str()];
         // The first is left out, and then the second fails.
