@@ -228,23 +228,30 @@ async fn an_unknown_type_is_passed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unknown_version_waits_for_a_newer_binary_which_takes_over() {
+async fn an_unknown_version_waits_for_a_newer_binary_which_takes_over_with_what_is_parked() {
     let (log, database) = (Log::start().await, Database::new().await);
     let mut old = Running::start(&log, &database);
     old.ready().await;
+    // An account that nobody has opened.
+    let waits = log.append(&[booked(2, 1)]).await;
     let newer = serde_json::to_vec(&opened(1)).unwrap();
     let bad = log.append_to(&StreamId::new(ACCOUNT, &account(1)), vec![raw("Opened", 2, &newer)]).await;
-    let row = database.until("bank", |row| row.state == "NEEDS_UPGRADE").await;
-    assert_eq!(row.failed_position, Some(bad.0.cast_signed()));
-    assert!(row.position < bad);
+    let standing = database.until("bank", |row| row.state == "NEEDS_UPGRADE").await;
+    assert_eq!(standing.failed_position, Some(bad.0.cast_signed()));
+    assert!(standing.position < bad);
+    assert_eq!(parked(&database).await, [(row(2), waits, 1, 0)]);
 
     // The old binary is still there, and has let go of the lock.
     let decoder = Arc::new(BankDecoder { is_newer: true, ..BankDecoder::default() });
     let mut new = Running::with(&log, &database, vec![bank(), audit()], decoder);
-    let row = database.until("bank", |row| row.position >= bad && row.state == "LIVE").await;
-    assert_eq!((row.reason, row.failed_position), (None, None));
+    let standing = database.until("bank", |row| row.position >= bad && row.state == "LIVE").await;
+    assert_eq!((standing.reason, standing.failed_position), (None, None));
     old.stop().await;
     new.ready().await;
+    let end = log.append(&[booked(1, 7), booked(2, 5)]).await;
+    database.until_reached("bank", end).await;
+    assert_eq!(parked(&database).await, [(row(2), waits, 2, 0)], "it waits, and so does what comes behind");
+    assert_eq!(balances(&database, 1).await, [(account(1), 7)]);
     new.stop().await;
 }
 

@@ -1,5 +1,5 @@
-//! The month's projections built anew while the shop is at work: killed on the way, proved, taken into use, and taken
-//! back, and no reader ever sees anything but the right figures.
+//! The month's projections built anew while the shop is at work, with an order that cannot be read in the middle of it:
+//! killed on the way, proved, taken into use, and taken back, and no reader ever sees anything but the right figures.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::month::{ORDERS, the_sales_are_those_of_the_readme};
 use super::{every_order_ended, head, import};
 use crate::home;
+use crate::parked::append_unreadable_order;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -69,6 +70,8 @@ async fn read(client: Client, token: String, done: Arc<AtomicBool>, answers: Arc
     let question = "{ salesSummary(from: \"2010-12-01\", to: \"2010-12-31\") { orders gross { amount } net { amount } }
         orders(first: 3) { totalCount nodes { number lines { sku } } }
         searchProducts(text: \"hanging heart\", first: 3) { nodes { sku } } products(first: 1) { totalCount } }";
+    let then = "query($then: AsOf) { orders(first: 1, asOf: $then) { totalCount }
+        salesSummary(from: \"2010-12-01\", to: \"2010-12-31\", asOf: $then) { orders gross { amount } net { amount } } }";
     let expected =
         json!({ "orders": ORDERS, "gross": { "amount": "823746.14" }, "net": { "amount": "748957.02" } });
     while !done.load(Ordering::SeqCst) {
@@ -84,6 +87,11 @@ async fn read(client: Client, token: String, done: Arc<AtomicBool>, answers: Arc
         let nodes = data["orders"]["nodes"].as_array().context("orders")?;
         ensure!(nodes.len() == 3 && nodes.iter().all(|order| lengths(&order["lines"]) > 0), "{answer}");
         ensure!(lengths(&data["searchProducts"]["nodes"]) == 3, "{answer}");
+        // The same as of then, whichever version is read.
+        let answer = client.query(then, &json!({ "then": { "position": token } }), None).await?.body;
+        ensure!(answer.get("errors").is_none(), "{answer}");
+        ensure!(answer["data"]["salesSummary"] == expected, "{answer}");
+        ensure!(answer["data"]["orders"]["totalCount"] == ORDERS, "{answer}");
         answers.fetch_add(1, Ordering::SeqCst);
     }
     Ok(())
@@ -104,7 +112,9 @@ async fn the_month_is_built_anew_under_load_through_two_kills_and_no_reader_noti
     let data_dir = options.data_dir.as_path();
     let mut running = Headwater::start(&options).await?;
     // From here on the sagas carry the orders to their end, and each step is folded by the versions in use.
-    import(&running, &file).await?;
+    let (imported, place) = tokio::join!(import(&running, &file), spoil_the_middle(&running));
+    imported?;
+    let place = place?;
     for projection in ["shop", "catalogue"] {
         let begun = told(&["rebuild", projection, "--detach"], data_dir).await?;
         assert_eq!((&begun[0]["outcome"], &begun[0]["version"]), (&json!("begun"), &json!(2)), "{begun}");
@@ -146,6 +156,7 @@ async fn the_month_is_built_anew_under_load_through_two_kills_and_no_reader_noti
     every_order_ended(&client, ORDERS).await?;
     head(&client).await?;
     the_sales_are_those_of_the_readme(&client).await?;
+    the_bad_order_waits_in_every_version_until_it_is_skipped(&running, data_dir, &place).await?;
     let verify = ["verify", "--all", "--node-listen", &running.node.to_string()];
     let verified = told(&verify, data_dir).await?;
     let views: Vec<_> =
@@ -153,6 +164,44 @@ async fn the_month_is_built_anew_under_load_through_two_kills_and_no_reader_noti
     assert!(views.len() > 10 && views.iter().all(|view| view["checksumsFit"] == true), "{verified}");
     refusals(data_dir).await?;
     assert!(running.stop().await?.success());
+    Ok(())
+}
+
+/// Appends an order that cannot be read once a part of the month is there, and gives the place that it parks.
+async fn spoil_the_middle(running: &Headwater) -> Result<String> {
+    let client = running.client();
+    eventually("a part of the month", PATIENCE, async || {
+        Ok((super::orders(&client, None).await.unwrap_or_default() > ORDERS / 3).then_some(()))
+    })
+    .await?;
+    ensure!(super::orders(&client, None).await? < ORDERS, "the month is over");
+    append_unreadable_order(running).await
+}
+
+/// Builds have put it aside as the worker did that met it; skipped, it parks nothing any more, in any version.
+async fn the_bad_order_waits_in_every_version_until_it_is_skipped(
+    running: &Headwater,
+    data_dir: &Path,
+    place: &str,
+) -> Result<()> {
+    let node = running.node.to_string();
+    let parked = told(&["parked", "list"], data_dir).await?;
+    let parked: Vec<_> = parked.as_array().into_iter().flatten().collect();
+    // The views and the saga that read orders.
+    ensure!(
+        parked.len() == 2 && parked.iter().all(|at| at["place"] == place && at["waiting"] == 2),
+        "{parked:?}"
+    );
+    for at in &parked {
+        let name = at["projection"].as_str().context("a name")?;
+        for _ in 0..2 {
+            let skip = ["parked", "skip", name, place, "--node-listen", node.as_str()];
+            let skipped = headwater(&skip, data_dir).await?;
+            ensure!(matches!(skipped.status.code(), Some(0 | 1)), "{skipped:?}");
+        }
+    }
+    let left = told(&["parked", "list"], data_dir).await?;
+    ensure!(left.as_array().is_some_and(Vec::is_empty), "{left}");
     Ok(())
 }
 
