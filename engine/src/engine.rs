@@ -20,6 +20,7 @@ use crate::source::tail::{SUBSCRIPTION_MESSAGES, Tail};
 use crate::source::{Head, prefixes};
 use crate::versions::supervisor::Supervisor;
 use crate::worker::Shared;
+use crate::write::history::KeepHistory;
 
 /// How long to wait before asking again for a log that is not there.
 const LOG_PAUSE: Duration = Duration::from_secs(1);
@@ -33,24 +34,6 @@ pub struct Engine<E> {
     decoder: Arc<dyn Decoder<E>>,
     build_memory: usize,
     history: KeepHistory,
-}
-
-/// How long what the rows of views were is kept, of the views whose tables say so. It is what queries as of a position or
-/// a moment are answered from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeepHistory {
-    /// Not at all; what there was goes.
-    Nothing,
-    /// From the beginning, if the version was built so, else from when this was first said.
-    Everything,
-    /// What is older goes.
-    For(Duration),
-}
-
-impl KeepHistory {
-    pub(crate) fn is_kept(self) -> bool {
-        self != KeepHistory::Nothing
-    }
 }
 
 /// What rows may take in memory while a version is built, bytes, about, unless it is said otherwise.

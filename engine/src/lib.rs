@@ -25,7 +25,7 @@ mod worker;
 mod write;
 
 pub use checksum::Checksums;
-pub use engine::{Engine, KeepHistory, Readiness};
+pub use engine::{Engine, Readiness};
 pub use error::{DecodeFailure, EngineError, FoldError, LoadError};
 pub use event::{Decoder, Recorded};
 pub use projection::{Entity, MayDiffer, Projection};
@@ -35,5 +35,6 @@ pub use saga::{
 pub use table::{Column, Table};
 pub use value::{FromValue, SqlType, Stored, Value};
 pub use view::{Contributes, EntityView, SummaryView};
+pub use write::history::KeepHistory;
 pub use write::migrate::{migrate, migrate_with};
 pub use write::reset::reset;

@@ -12,6 +12,7 @@ use engine::versions::{self, Build, Version};
 use event_store::{EventId, EventStore, Expected, NewEvent, RecordedEvent, StreamId};
 use futures::{SinkExt as _, StreamExt as _, TryStreamExt as _};
 use private_postgres::{Config, PrivatePostgres};
+use read_model::Past;
 use read_model::shop::SHOP;
 use serde_json::Value;
 use tokio::time::sleep;
@@ -81,7 +82,7 @@ pub async fn projections(flags: &ProjectionsBenchFlags) -> Result<(), Failure> {
     for number in 1..=flags.runs {
         eprintln!("rebuild {number} of {}", flags.runs);
         let rebuilt = rebuild(&pool).await?;
-        let copied = copy_again(&pool, &rebuilt).await?;
+        let copied = copy_again(&pool, &rebuilt, false).await?;
         runs.push(figures(&rebuilt, events, first, copied, folding.peak_bytes())?);
     }
     folding.stop().await?;
@@ -89,7 +90,7 @@ pub async fn projections(flags: &ProjectionsBenchFlags) -> Result<(), Failure> {
     for (number, run) in runs.iter_mut().enumerate() {
         eprintln!("rebuild {} of {} with history", number + 1, flags.runs);
         let rebuilt = rebuild(&pool).await?;
-        let copied = copy_again(&pool, &rebuilt).await?;
+        let copied = copy_again(&pool, &rebuilt, true).await?;
         run.extend(with_history(&rebuilt, copied, folding.peak_bytes())?);
     }
     folding.stop().await?;
@@ -194,14 +195,16 @@ async fn rebuild(pool: &Pool) -> Result<Rebuilt, Failure> {
     }
 }
 
-/// Rows a second that COPY alone brings into tables like those of the version, all indexes on.
-async fn copy_again(pool: &Pool, rebuilt: &Rebuilt) -> Result<f64, Failure> {
+/// Rows a second that COPY alone brings into tables like those of the version, all indexes on; with those of the past.
+async fn copy_again(pool: &Pool, rebuilt: &Rebuilt, with_past: bool) -> Result<f64, Failure> {
     let client = pool.get().await.map_err(|error| Failure::of(&error))?;
     let copying = async {
         client.batch_execute("SET statement_timeout = 0").await?;
         let (mut rows, mut seconds) = (0, 0.0);
-        for view in SHOP.views {
-            let table = view.table(rebuilt.version.version);
+        let version = rebuilt.version.version;
+        let past = SHOP.views.iter().filter(|view| with_past && view.past != Past::Nothing);
+        let past = past.map(|view| contract::history::table(view.name, version));
+        for table in SHOP.views.iter().map(|view| view.table(version)).chain(past) {
             let out = client.copy_out(&format!("COPY {table} TO STDOUT BINARY")).await?;
             let pieces: Vec<Bytes> = out.try_collect().await?;
             client.batch_execute(&format!("CREATE TABLE copied (LIKE {table} INCLUDING ALL)")).await?;

@@ -205,7 +205,7 @@ impl Rebuilt {
             (0, 0) => String::new(),
             (keys, sums) => format!("; {keys} parked or skipped rows and {sums} sums not compared"),
         };
-        let counts = format!("{events} events, {rows} rows, {seconds:.1} s{left_out}");
+        let counts = format!("{events} events, {rows} rows written, {seconds:.1} s{left_out}");
         match self.outcome {
             Outcome::Active => format!("{projection}: version {version} is in use ({counts})\n"),
             Outcome::Begun => format!("{projection}: version {version} is being built\n"),
@@ -281,10 +281,13 @@ mod tests {
     #[test]
     fn what_became_of_a_build_is_said_in_a_line_and_what_differs_in_one_a_view() {
         let text = |outcome| rebuilt(outcome).text();
-        assert_eq!(text(Outcome::Active), "shop: version 2 is in use (9000 events, 4200 rows, 1.3 s)\n");
+        assert_eq!(
+            text(Outcome::Active),
+            "shop: version 2 is in use (9000 events, 4200 rows written, 1.3 s)\n"
+        );
         assert_eq!(
             text(Outcome::Differs),
-            "shop: version 2 is built (9000 events, 4200 rows, 1.3 s) and differs:\n  \
+            "shop: version 2 is built (9000 events, 4200 rows written, 1.3 s) and differs:\n  \
              orders: 8 rows, 7 before; columns status; keys such as a, b\n"
         );
         let left_out = Rebuilt { left_out_keys: 2, left_out_sums: 5, ..rebuilt(Outcome::Active) }.text();

@@ -29,7 +29,7 @@ use crate::source::{Item, Undecodable, decode, prefixes};
 use crate::value::Value;
 use crate::write::moments::{INSERT, Moments};
 use crate::write::session::Session;
-use crate::write::sql::{self, Keeps, TableSql};
+use crate::write::sql::{self, TableSql};
 
 /// The most events considered by one read.
 const PAGE_EVENTS: usize = 2000;
@@ -102,7 +102,7 @@ struct Calendar {
 impl Calendar {
     async fn of<E: Send + Sync + 'static>(bulk: &Bulk<E>, tables: &[TableSql]) -> Result<Self, BuildError> {
         let of = (bulk.projection.name, bulk.version);
-        let session = match tables.iter().any(|sql| sql.keeps != Keeps::Nothing) {
+        let session = match sql::kept(tables).next().is_some() {
             true => Some(session::writing(&bulk.pool, of.0, of.1).await?),
             false => None,
         };

@@ -37,8 +37,9 @@ use crate::parked::decision::Skips;
 use crate::parked::{PLACES_MAX, Place, Stuck};
 use crate::projection::Projection;
 use crate::versions::shape;
+use crate::write::history;
 use crate::write::session::Session;
-use crate::write::sql::{self, Keeps, TableSql};
+use crate::write::sql::{self, TableSql};
 use aside::Snapshot;
 use bulk::{Bulk, History};
 use check::Difference;
@@ -223,7 +224,7 @@ impl<E: Send + Sync + 'static> Builder<E> {
             return Err(EngineError::ForeignLog { projection: projection.name, stored, found }.into());
         }
         let tables = sql::of_version(projection, version, self.has_history);
-        let kept: Vec<&TableSql> = tables.iter().filter(|sql| sql.keeps != Keeps::Nothing).collect();
+        let kept: Vec<&TableSql> = sql::kept(&tables).collect();
         self.create_tables(&session, like, &kept).await?;
         let bulk = Bulk {
             projection: Arc::clone(&self.projection),
@@ -276,7 +277,7 @@ impl<E: Send + Sync + 'static> Builder<E> {
             shape::create(&*session.client, table, self.projection.fold, like, self.version).await?;
         }
         for sql in kept {
-            shape::create_past(&*session.client, sql).await?;
+            history::create(&*session.client, sql).await?;
         }
         Ok(())
     }
@@ -297,7 +298,7 @@ impl<E: Send + Sync + 'static> Builder<E> {
             })?;
         }
         for sql in kept {
-            shape::index_past(&*session.client, sql).await?;
+            history::index(&*session.client, sql).await?;
         }
         Ok(())
     }

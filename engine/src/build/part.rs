@@ -12,7 +12,7 @@ use super::{BuildError, Stopped};
 use crate::checksum::Checksums;
 use crate::event::Recorded;
 use crate::fold::bulk::{BulkFold, Leftover, PastOf, Sums};
-use crate::fold::{Change, FailedFold, Past};
+use crate::fold::{Change, FailedFold};
 use crate::parked::{PLACES_MAX, Place};
 use crate::projection::Projection;
 use crate::value::Value;
@@ -127,9 +127,15 @@ impl<E: Send + Sync + 'static> Part<E> {
             }
             let (fresh, known): (Vec<Change>, Vec<Change>) =
                 changes.into_iter().partition(|change| change.before.is_none());
-            let runtime = self.runtime.clone();
+            let (runtime, progress) = (self.runtime.clone(), Arc::clone(&self.progress));
             for (changes, is_fresh) in [(&fresh, true), (&known, false)] {
-                let refused = runtime.block_on(self.write(view, changes, is_fresh))?;
+                let refused = runtime.block_on(by_halves(
+                    view,
+                    changes,
+                    |change| &change.key,
+                    &progress,
+                    async |changes| self.write_all(view, changes, is_fresh).await,
+                ))?;
                 share.leftover.failed.extend(refused);
             }
         }
@@ -143,11 +149,17 @@ impl<E: Send + Sync + 'static> Part<E> {
         more_than: usize,
         share: &mut Share,
     ) -> Result<(), BuildError> {
-        let runtime = self.runtime.clone();
+        let (runtime, progress) = (self.runtime.clone(), Arc::clone(&self.progress));
         for (view, rows) in past.rows.iter_mut().chain(&mut past.sums).enumerate() {
             let Some(rows) = rows.as_mut().filter(|rows| rows.len() > more_than) else { continue };
             let rows = std::mem::take(rows);
-            for (place, reason) in runtime.block_on(self.copy_past(view, &rows))? {
+            for (place, reason) in runtime.block_on(by_halves(
+                view,
+                &rows,
+                |past| &past.key,
+                &progress,
+                async |past| copy_past(&self.session.client, &self.tables[view], past).await,
+            ))? {
                 // A row is told once, however many of its states are refused.
                 if !share.leftover.failed.iter().any(|(known, _)| *known == place) {
                     share.leftover.failed.push((place, reason));
@@ -155,54 +167,6 @@ impl<E: Send + Sync + 'static> Part<E> {
             }
         }
         Ok(())
-    }
-
-    /// As [`write`](Self::write): a state that a row has left may be one that Postgres refuses.
-    async fn copy_past(&mut self, view: usize, past: &[Past]) -> Result<Vec<(Place, String)>, BuildError> {
-        let (mut refused, mut pending) = (Vec::new(), vec![past]);
-        while let Some(past) = pending.pop() {
-            match copy_past(&self.session.client, &self.tables[view], past).await {
-                Ok(()) => self.progress.wrote(past.len() as u64),
-                Err(error) if !is_of_the_data(&error) => return Err(error.into()),
-                Err(error) => match past {
-                    [one] => {
-                        refused.push((Place::Row { view, key: one.key.clone() }, why_refused(&error)));
-                    }
-                    _ => pending.extend(<[_; 2]>::from(past.split_at(past.len() / 2))),
-                },
-            }
-            if refused.len() > PLACES_MAX {
-                break;
-            }
-        }
-        Ok(refused)
-    }
-
-    /// Writes rows; those that Postgres refuses are found by halves, and given back.
-    async fn write(
-        &mut self,
-        view: usize,
-        changes: &[Change],
-        is_fresh: bool,
-    ) -> Result<Vec<(Place, String)>, BuildError> {
-        let mut refused = Vec::new();
-        let mut pending = vec![changes];
-        while let Some(changes) = pending.pop() {
-            match self.write_all(view, changes, is_fresh).await {
-                Ok(()) => self.progress.wrote(changes.len() as u64),
-                Err(error) if !is_of_the_data(&error) => return Err(error.into()),
-                Err(error) => match changes {
-                    [change] => {
-                        refused.push((Place::Row { view, key: change.key.clone() }, why_refused(&error)));
-                    }
-                    _ => pending.extend(<[_; 2]>::from(changes.split_at(changes.len() / 2))),
-                },
-            }
-            if refused.len() > PLACES_MAX {
-                break;
-            }
-        }
-        Ok(refused)
     }
 
     async fn write_all(
@@ -222,6 +186,31 @@ impl<E: Send + Sync + 'static> Part<E> {
         rows::write(&transaction, sql, changes).await?;
         transaction.commit().await
     }
+}
+
+/// Writes rows of a view; those that Postgres refuses are found by halves, and given back.
+async fn by_halves<T>(
+    view: usize,
+    rows: &[T],
+    key: impl Fn(&T) -> &Vec<Value>,
+    progress: &Progress,
+    mut write: impl AsyncFnMut(&[T]) -> Result<(), tokio_postgres::Error>,
+) -> Result<Vec<(Place, String)>, BuildError> {
+    let (mut refused, mut pending) = (Vec::new(), vec![rows]);
+    while let Some(rows) = pending.pop() {
+        match write(rows).await {
+            Ok(()) => progress.wrote(rows.len() as u64),
+            Err(error) if !is_of_the_data(&error) => return Err(error.into()),
+            Err(error) => match rows {
+                [row] => refused.push((Place::Row { view, key: key(row).clone() }, why_refused(&error))),
+                _ => pending.extend(<[_; 2]>::from(rows.split_at(rows.len() / 2))),
+            },
+        }
+        if refused.len() > PLACES_MAX {
+            break;
+        }
+    }
+    Ok(refused)
 }
 
 pub(super) const TOO_MANY_ROWS: &str = "more than 1,000 rows cannot be folded";

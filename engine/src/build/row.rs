@@ -11,15 +11,13 @@ use crate::metrics;
 use crate::projection::Projection;
 use crate::table::Table;
 use crate::write::commit::write_checksums;
-use crate::write::parked;
 use crate::write::session::Session;
+use crate::write::{moments, parked};
 
 const BEGIN: &str = "
     UPDATE projection_version SET state = $3, position = 0, head_position = $4, lag_events = NULL, reason = NULL,
         failed_position = NULL, pending_since = NULL, fence = fence + 1, heartbeat_at = now()
     WHERE name = $1 AND version = $2 AND stage = 'BUILDING'";
-
-const FORGET_MOMENTS: &str = "DELETE FROM projection_moments WHERE name = $1 AND version = $2";
 
 const BUILD_ROW: &str = "
     INSERT INTO projection_build (name, version, phase, started_at, events, row_count, position, target)
@@ -62,7 +60,7 @@ impl Row {
         if client.execute(BEGIN, &[&self.name, &self.version, &state, &target]).await? == 0 {
             return Err(BuildError::Cancelled);
         }
-        client.execute(FORGET_MOMENTS, &[&self.name, &self.version]).await?;
+        moments::forget(&**client, (self.name, self.version)).await?;
         let phase = progress.phase().as_str();
         client.execute(BUILD_ROW, &[&self.name, &self.version, &phase, &target]).await?;
         Ok(())

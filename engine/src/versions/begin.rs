@@ -9,6 +9,7 @@ use tokio_postgres::Error;
 use super::{Standing, shape, standing};
 use crate::error::EngineError;
 use crate::projection::Projection;
+use crate::write::sql::exists;
 
 /// Held by whoever adds a version of a projection, to the end of the transaction.
 const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(hashtextextended('headwater versions ' || $1, 0))";
@@ -49,7 +50,7 @@ pub(crate) async fn first<E: Send + Sync + 'static>(
         return Ok(());
     }
     for table in projection.tables() {
-        if !shape::exists(&*transaction, &table.versioned(version)).await? {
+        if !exists(&*transaction, &table.versioned(version)).await? {
             shape::create(&*transaction, table, projection.fold, None, version).await?;
             shape::finish(&*transaction, table, projection.fold, None, version).await?;
         }

@@ -1,18 +1,12 @@
 //! The tables of a version. What they look like stands in a migration, as `<view>_f<fold>`: the newest one that is not
 //! newer than the fold, else the table of the version in use (`like`), whose columns then have not changed. Before there
-//! is any version, the table that the migration of an earlier fold made is taken. The tables of what rows were are made
-//! after those.
+//! is any version, the table that the migration of an earlier fold made is taken.
 
 use tokio_postgres::GenericClient;
 
 use crate::error::EngineError;
 use crate::table::Table;
-use crate::write::sql::{Keeps, TableSql};
-
-/// Whether there is a table of this name.
-pub(crate) async fn exists(client: &impl GenericClient, table: &str) -> Result<bool, tokio_postgres::Error> {
-    client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?.try_get(0)
-}
+use crate::write::sql::exists;
 
 /// Makes the table of a version, with its primary key and its checks but without the other indexes, in which a load
 /// would lose its time.
@@ -35,44 +29,6 @@ pub(crate) async fn create(
         key.join(", ")
     );
     Ok(client.batch_execute(&sql).await?)
-}
-
-/// Makes the table of what the rows of a version were, and room in the version's own for the position that it needs.
-pub(crate) async fn create_past(client: &impl GenericClient, sql: &TableSql) -> Result<(), EngineError> {
-    let (name, past) = (sql.table.versioned(sql.version), sql.past());
-    let mut statements = format!(
-        "DROP TABLE IF EXISTS {past}; CREATE TABLE {past} (LIKE {name} INCLUDING STORAGE INCLUDING COMPRESSION);"
-    );
-    if sql.keeps == Keeps::Rows {
-        statements += &format!(
-            "ALTER TABLE {past} DROP COLUMN IF EXISTS since_position, ADD COLUMN until_position bigint NOT NULL;"
-        );
-        let has_room = "SELECT EXISTS (SELECT FROM pg_attribute
-            WHERE attrelid = to_regclass($1) AND attname = 'since_position' AND NOT attisdropped)";
-        // Asked for first, because to change the table is to wait for everybody who reads it.
-        if !client.query_one(has_room, &[&name]).await?.try_get::<_, bool>(0)? {
-            statements += &format!("ALTER TABLE {name} ADD COLUMN since_position bigint;");
-        }
-    }
-    Ok(client.batch_execute(&statements).await?)
-}
-
-/// Adds the indexes, in which a load would lose its time: by key for readers, and by position for what has only just
-/// been and for what goes. Positions stand in the order in which rows were written, so that index is a small one.
-pub(crate) async fn index_past(client: &impl GenericClient, sql: &TableSql) -> Result<(), EngineError> {
-    let past = sql.past();
-    let key: Vec<&str> = sql.table.key.iter().map(|column| column.name).collect();
-    let (key, positions) = (key.join(", "), sql.past_positions());
-    let last = positions[positions.len() - 1];
-    let by_key = match sql.keeps {
-        Keeps::Rows => format!("ALTER TABLE {past} ADD PRIMARY KEY ({key}, {last})"),
-        // Several rows may add to one sum at one event.
-        Keeps::Sums | Keeps::Nothing => format!("CREATE INDEX ON {past} ({key}, {last})"),
-    };
-    let statements = format!(
-        "{by_key}; CREATE INDEX ON {past} USING brin ({last}) WITH (autosummarize = on); ANALYZE {past};"
-    );
-    Ok(client.batch_execute(&statements).await?)
 }
 
 /// Adds what [`create`] left out.

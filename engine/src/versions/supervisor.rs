@@ -16,12 +16,12 @@ use tokio_util::sync::CancellationToken;
 use super::drop as dropping;
 use super::{Standing, begin, standing};
 use crate::build::Builder;
-use crate::engine::KeepHistory;
 use crate::error::EngineError;
 use crate::metrics;
 use crate::projection::Projection;
 use crate::source::feed::Log;
 use crate::worker::{Shared, Worker};
+use crate::write::history::KeepHistory;
 
 /// How often the rows are looked at.
 const LOOK: Duration = Duration::from_secs(1);

@@ -25,7 +25,7 @@ use crate::write::moments::Moments;
 use crate::write::parked::Retried;
 use crate::write::refused::{is_of_the_data, why_refused};
 use crate::write::rows::Rows;
-use crate::write::sql::Keeps;
+use crate::write::sql;
 
 /// Events that are folded and written in one transaction.
 pub(super) struct Batch<E> {
@@ -313,7 +313,7 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
     /// When the events of a batch were recorded, those that wait among them, if what rows were is kept. What has waited is
     /// known already.
     fn moments_of(&self, batch: &Batch<E>) -> Option<Moments> {
-        if batch.retry.is_some() || self.tables.iter().all(|sql| sql.keeps == Keeps::Nothing) {
+        if batch.retry.is_some() || sql::kept(&self.tables).next().is_none() {
             return None;
         }
         let moment = |item: &Item<E>| Some((item.position(), item.pending_since()?));

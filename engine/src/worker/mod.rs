@@ -23,7 +23,6 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::KeepHistory;
 use crate::error::EngineError;
 use crate::metrics;
 use crate::projection::Projection;
@@ -32,6 +31,7 @@ use crate::source::feed::{Feed, Log};
 use crate::table::Table;
 use crate::worker::term::Term;
 use crate::write::checkpoint;
+use crate::write::history::KeepHistory;
 use crate::write::session::Session;
 use crate::write::sql;
 

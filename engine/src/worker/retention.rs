@@ -6,9 +6,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::term::Term;
-use crate::engine::KeepHistory;
 use crate::error::EngineError;
-use crate::write::history::forget;
+use crate::write::history::{KeepHistory, forget};
 
 /// How often what is too old is looked for.
 const PAUSE: Duration = Duration::from_secs(60);

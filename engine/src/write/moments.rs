@@ -49,6 +49,12 @@ impl Moments {
     }
 }
 
+/// Forgets all that is written of a version.
+pub(crate) async fn forget(client: &impl GenericClient, (name, version): (&str, i32)) -> Result<(), Error> {
+    let forget = "DELETE FROM projection_moments WHERE name = $1 AND version = $2";
+    client.execute(forget, &[&name, &version]).await.map(drop)
+}
+
 /// The latest moment of all that is written of a version.
 pub(crate) async fn latest(
     client: &impl GenericClient,

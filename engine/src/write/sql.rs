@@ -1,6 +1,7 @@
 //! The set-wise statements of one table.
 
 use contract::history;
+use tokio_postgres::GenericClient;
 
 use crate::projection::Projection;
 use crate::table::{Column, Table};
@@ -95,6 +96,16 @@ pub(crate) fn of_version<E: Send + Sync + 'static>(
         TableSql::new(table, version, keeps)
     };
     projection.tables().enumerate().map(of).collect()
+}
+
+/// Whether there is a table of this name.
+pub(crate) async fn exists(client: &impl GenericClient, table: &str) -> Result<bool, tokio_postgres::Error> {
+    client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?.try_get(0)
+}
+
+/// Those of which the past is kept.
+pub(crate) fn kept(tables: &[TableSql]) -> impl Iterator<Item = &TableSql> {
+    tables.iter().filter(|sql| sql.keeps != Keeps::Nothing)
 }
 
 /// Parameters that are arrays of the types of these columns.

@@ -82,6 +82,11 @@ impl Reader {
             AsOf::Position(position) => Some(position),
             AsOf::Time(_) => None,
         };
+        if let (Some(position), Some(past)) = (position, of_the_past)
+            && position.log != past.log
+        {
+            return Err(ReadError::OtherLog { requested: past });
+        }
         let wanted = position.into_iter().chain(of_the_past).max_by_key(|position| position.at);
         let mut opened = self.open_now(reads, wanted).await.map_err(|error| match error {
             ReadError::Behind { position: Some(at), requested, .. } if Some(requested) == of_the_past => {
