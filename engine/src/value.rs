@@ -1,8 +1,11 @@
 //! The values a view's columns can hold, how they cross to Postgres and back, and their canonical form.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use postgres_types::ToSql;
+use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -65,8 +68,8 @@ pub enum Value {
     TimestampTz(Timestamp),
     /// A day of the calendar.
     Date(Date),
-    /// A JSON document with integers as its only numbers.
-    Jsonb(serde_json::Value),
+    /// A JSON document with integers as its only numbers. Shared: rows are cloned, and documents may be large.
+    Jsonb(Arc<serde_json::Value>),
 }
 
 /// Rounds down to the microsecond, which is what Postgres keeps.
@@ -128,7 +131,7 @@ impl Value {
             SqlType::Boolean => cell(row, index, Value::Boolean),
             SqlType::TimestampTz => cell(row, index, Value::TimestampTz),
             SqlType::Date => cell(row, index, Value::Date),
-            SqlType::Jsonb => cell(row, index, Value::Jsonb),
+            SqlType::Jsonb => cell(row, index, |document| Value::Jsonb(Arc::new(document))),
         }
     }
 }
@@ -151,16 +154,17 @@ fn canonical_json(document: &serde_json::Value, out: &mut Vec<u8>) {
             out.push(b']');
         }
         serde_json::Value::Object(members) => {
-            let mut names: Vec<&String> = members.keys().collect();
-            names.sort_unstable();
+            let mut members: Vec<(&String, &serde_json::Value)> = members.iter().collect();
+            members.sort_unstable_by_key(|(name, _)| *name);
             out.push(b'{');
-            for name in names {
+            for (name, member) in members {
                 tagged(out, b'"', name.as_bytes());
-                canonical_json(&members[name], out);
+                canonical_json(member, out);
             }
             out.push(b'}');
         }
-        scalar => out.extend_from_slice(scalar.to_string().as_bytes()),
+        // Writing to memory does not fail.
+        scalar => drop(serde_json::to_writer(out, scalar)),
     }
 }
 
@@ -190,7 +194,7 @@ pub(crate) fn column_array<'v>(
         SqlType::Boolean => array!(Boolean, |truth: &bool| *truth),
         SqlType::TimestampTz => array!(TimestampTz, |moment: &Timestamp| *moment),
         SqlType::Date => array!(Date, |day: &Date| *day),
-        SqlType::Jsonb => array!(Jsonb, |document: &'v serde_json::Value| document),
+        SqlType::Jsonb => array!(Jsonb, |document: &'v Arc<serde_json::Value>| &**document),
     }
 }
 
@@ -220,7 +224,21 @@ conversions! {
     i32 => Integer,
     bool => Boolean,
     Date => Date,
-    serde_json::Value => Jsonb,
+}
+
+impl From<serde_json::Value> for Value {
+    fn from(value: serde_json::Value) -> Self {
+        Value::Jsonb(Arc::new(value))
+    }
+}
+
+impl FromValue for serde_json::Value {
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Jsonb(document) => Some(Arc::unwrap_or_clone(document)),
+            _ => None,
+        }
+    }
 }
 
 impl From<&str> for Value {
@@ -289,6 +307,19 @@ impl Stored {
         T::from_value(value).ok_or_else(|| {
             LoadError::new(format!("column {} is not a {}", self.taken, std::any::type_name::<T>()))
         })
+    }
+
+    /// The next column's JSON document, read into the type that it stands for.
+    ///
+    /// # Errors
+    /// There is none, or it is no document of the type's.
+    pub fn document<T: DeserializeOwned>(&mut self) -> Result<T, LoadError> {
+        self.taken += 1;
+        match self.values.next() {
+            Some(Value::Jsonb(document)) => T::deserialize(&*document)
+                .map_err(|error| LoadError::new(format!("column {}: {error}", self.taken))),
+            _ => Err(LoadError::new(format!("column {} is not a JSON document", self.taken))),
+        }
     }
 
     /// The next column's text, read into the type that it stands for.

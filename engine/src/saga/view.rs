@@ -1,7 +1,6 @@
 //! Any saga as an entity view, so that fence, checkpoint, checksums and law are those of every view.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::row::{Pending, SagaRow, Shared};
@@ -92,8 +91,8 @@ impl<S: Saga> EntityView for SagaView<S> {
     fn load(&self, _: &Uuid, values: Vec<Value>) -> Result<Self::Row, LoadError> {
         let mut stored = Stored::new(values);
         let _step: String = stored.take()?;
-        let state = parsed("state", stored.take()?)?;
-        let outbox: Vec<Pending<S::Command>> = parsed("outbox", stored.take()?)?;
+        let state = stored.document()?;
+        let outbox: Vec<Pending<S::Command>> = stored.document()?;
         let _due_at: Option<jiff::Timestamp> = stored.take()?;
         let stuck_reason = stored.take()?;
         let outbox = Shared::new(outbox.into_iter().map(Shared::new).collect());
@@ -103,9 +102,5 @@ impl<S: Saga> EntityView for SagaView<S> {
 
 /// Null when it is nothing that JSON can hold; no column takes null here, so that the fold fails and says so.
 fn json(value: &impl Serialize) -> Value {
-    serde_json::to_value(value).map_or(Value::Null, Value::Jsonb)
-}
-
-fn parsed<T: DeserializeOwned>(column: &str, document: serde_json::Value) -> Result<T, LoadError> {
-    serde_json::from_value(document).map_err(|error| LoadError::new(format!("{column}: {error}")))
+    serde_json::to_value(value).map_or(Value::Null, Value::from)
 }

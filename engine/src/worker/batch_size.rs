@@ -1,5 +1,6 @@
-//! How many events go into one transaction: few when live, for freshness, because no more are waiting; many when
-//! behind, for throughput; fewer when a batch takes long or is refused.
+//! How many events go into one transaction: few when live, for freshness, because no more are waiting; as many as
+//! possible when behind, since a row that many events change is written once a batch, however large it is; fewer when a
+//! batch takes long or is refused.
 
 use std::time::Duration;
 
@@ -8,10 +9,10 @@ pub(crate) const BATCH_EVENTS_MAX: usize = 4096;
 const BATCH_EVENTS_FIRST: usize = 256;
 
 /// A full batch quicker than this is followed by a larger one.
-const QUICK: Duration = Duration::from_millis(250);
+const QUICK: Duration = Duration::from_secs(2);
 
-/// A batch slower than this is followed by a smaller one.
-const SLOW: Duration = Duration::from_secs(1);
+/// A batch slower than this is followed by a smaller one: well before its worker counts as silent.
+const SLOW: Duration = Duration::from_secs(4);
 
 /// The most events of the next batch.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ mod tests {
             size.written(size.get(), Duration::from_millis(1));
         }
         assert_eq!(size.get(), BATCH_EVENTS_MAX);
-        size.written(size.get(), Duration::from_secs(2));
+        size.written(size.get(), SLOW + QUICK);
         assert_eq!(size.get(), BATCH_EVENTS_MAX / 2);
         size.refused(5);
         assert_eq!(size.get(), 2);

@@ -113,7 +113,7 @@ fn outbox_row(change: Change) -> Option<OutboxRow> {
         _ => None,
     };
     let outbox = match data.get_mut(OUTBOX) {
-        Some(Value::Jsonb(outbox)) => entries(outbox.take()),
+        Some(Value::Jsonb(outbox)) => entries(std::mem::take(Arc::make_mut(outbox))),
         _ => Vec::new(),
     };
     Some(OutboxRow { saga_id: *saga_id, due_at, outbox })

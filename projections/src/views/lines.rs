@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use domain::lines::Line as EventLine;
-use engine::{FoldError, LoadError, Value};
+use engine::{FoldError, LoadError, Stored, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -45,13 +45,12 @@ impl Lines {
     /// The value of the column.
     pub(super) fn store(&self) -> Value {
         let lines = serde_json::to_value(&*self.0);
-        Value::Jsonb(lines.expect("lines are plain structs, which JSON can always hold"))
+        lines.expect("lines are plain structs, which JSON can always hold").into()
     }
 
     /// The lines in the column.
-    pub(super) fn load(column: serde_json::Value) -> Result<Self, LoadError> {
-        let lines: Vec<Line> = serde_json::from_value(column)
-            .map_err(|error| LoadError::new(format!("the lines cannot be read: {error}")))?;
+    pub(super) fn load(stored: &mut Stored) -> Result<Self, LoadError> {
+        let lines: Vec<Line> = stored.document()?;
         Ok(Self(lines.into()))
     }
 }
@@ -132,9 +131,10 @@ mod tests {
             {"productId": product_id, "sku": "85123A", "description": null, "quantity": 6, "unitPriceMinor": 255},
             {"productId": product_id, "sku": "85123A", "description": "a lantern", "quantity": 6, "unitPriceMinor": 255},
         ]);
-        assert_eq!(Lines::of(&lines).unwrap().store(), Value::Jsonb(json.clone()));
-        assert_eq!(Lines::load(json).unwrap(), Lines::of(&lines).unwrap());
-        assert!(Lines::load(serde_json::json!([{"sku": "85123A"}])).is_err());
+        assert_eq!(Lines::of(&lines).unwrap().store(), json.clone().into());
+        let load = |json: serde_json::Value| Lines::load(&mut Stored::new(vec![json.into()]));
+        assert_eq!(load(json).unwrap(), Lines::of(&lines).unwrap());
+        assert!(load(serde_json::json!([{"sku": "85123A"}])).is_err());
     }
 
     #[test]

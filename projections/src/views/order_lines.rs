@@ -85,7 +85,7 @@ impl EntityView for OrderLines {
     fn load(&self, _: &OrderId, values: Vec<Value>) -> Result<LinesOfOrder, LoadError> {
         let mut stored = Stored::new(values);
         Ok(LinesOfOrder {
-            lines: Lines::load(stored.take()?)?,
+            lines: Lines::load(&mut stored)?,
             sale_day: stored.take()?,
             cancelled: stored.take()?,
         })

@@ -54,7 +54,7 @@ impl EntityView for ReturnLines {
     }
 
     fn load(&self, _: &ReturnId, values: Vec<Value>) -> Result<Lines, LoadError> {
-        Lines::load(Stored::new(values).take()?)
+        Lines::load(&mut Stored::new(values))
     }
 }
 
