@@ -1,6 +1,7 @@
 //! What can go wrong, by who is told.
 
 use contract::{LogIdentity, LogPosition};
+use observability::postgres::told;
 
 /// Why the engine does not run, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -77,13 +78,13 @@ pub enum EngineError {
     #[error(transparent)]
     Log(#[from] event_store::ReadError),
     /// Postgres refused a statement of the set-up.
-    #[error("Postgres: {0}")]
+    #[error("Postgres: {}", told(.0))]
     Postgres(#[from] tokio_postgres::Error),
     /// No connection to Postgres.
-    #[error("no connection to Postgres: {0}")]
+    #[error("no connection to Postgres: {}", told(.0))]
     Pool(#[from] deadpool_postgres::PoolError),
     /// The engine's own tables could not be brought up to date.
-    #[error("the projection tables cannot be migrated: {0}")]
+    #[error("the projection tables cannot be migrated: {}", told(.0))]
     Migration(#[from] refinery::Error),
     /// A worker ended by a panic, which is a bug.
     #[error("a projection worker panicked: {0}")]

@@ -10,6 +10,8 @@ mod counted;
 pub mod http;
 mod logs;
 pub mod metric;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod process;
 pub mod propagation;
 mod readiness;

@@ -5,6 +5,7 @@ use async_graphql::{ErrorExtensionValues, ErrorExtensions as _, ServerError, Val
 use contract::status::State;
 use contract::{ApiError, ErrorCode, LogPosition, Position};
 use jiff::Timestamp;
+use observability::postgres::told;
 use serde_json::json;
 use tokio_postgres::error::SqlState;
 
@@ -12,10 +13,10 @@ use tokio_postgres::error::SqlState;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
     /// No connection, or none came free.
-    #[error("no connection to the read model: {0}")]
+    #[error("no connection to the read model: {}", told(.0))]
     Pool(#[from] deadpool_postgres::PoolError),
     /// A statement failed, or a row has another shape than this binary knows.
-    #[error("the read model: {0}")]
+    #[error("the read model: {}", told(.0))]
     Postgres(#[from] tokio_postgres::Error),
     /// Nothing was folded yet.
     #[error("projection {projection} has no version yet")]
@@ -117,12 +118,12 @@ impl From<ReadError> for ApiError {
             }
         };
         if code == ErrorCode::Internal {
-            tracing::error!(error = %error, cause = ?error, "a query failed");
+            tracing::error!(error = %error, "a query failed");
         } else if matches!(code, ErrorCode::TooManyRequests | ErrorCode::InvalidInput) {
             // What clients bring about is in the metrics, and no reason to write a line for each.
             tracing::debug!(error = %error, code = code.as_str(), "a query was refused");
         } else {
-            tracing::warn!(error = %error, cause = ?error, code = code.as_str(), "the read model gave no answer");
+            tracing::warn!(error = %error, code = code.as_str(), "the read model gave no answer");
         }
         ApiError::new(code)
     }

@@ -9,6 +9,7 @@ use contract::LogPosition;
 use contract::status::{CHANNEL, Moved};
 use futures::StreamExt as _;
 use futures::stream::poll_fn;
+use observability::postgres::told;
 use tokio::sync::watch;
 use tokio_postgres::{AsyncMessage, NoTls};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -78,7 +79,9 @@ async fn keep_listening(config: tokio_postgres::Config, heard: watch::Sender<Hea
     loop {
         match listen_once(&config, &heard, &mut pause).await {
             Ok(()) => tracing::debug!("the connection for notifications was closed"),
-            Err(error) => tracing::debug!(%error, "no notifications from the read model for now"),
+            Err(error) => {
+                tracing::debug!(error = told(&error), "no notifications from the read model for now")
+            }
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -3,6 +3,7 @@
 use std::ops::DerefMut;
 
 use deadpool_postgres::{Pool, PoolError};
+use observability::postgres::told;
 
 use crate::SCHEMA;
 
@@ -20,13 +21,13 @@ const MIGRATION_LOCK: i64 = 0x6865_6164_7761_7401;
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// No connection.
-    #[error("no connection to Postgres: {0}")]
+    #[error("no connection to Postgres: {}", told(.0))]
     Pool(#[from] PoolError),
     /// A statement was refused.
-    #[error("Postgres refused a statement: {0}")]
+    #[error("Postgres refused a statement: {}", told(.0))]
     Postgres(#[from] tokio_postgres::Error),
     /// A migration failed, or another one was carried out under its number.
-    #[error("the tables could not be brought up to date: {0}")]
+    #[error("the tables could not be brought up to date: {}", told(.0))]
     Migration(#[from] refinery::Error),
 }
 

@@ -1,5 +1,6 @@
 //! What Postgres refuses because of the data, and how that is told.
 
+use observability::postgres::told;
 use tokio_postgres::Error;
 
 /// Whether the error is of the data sent (SQLSTATE classes 22 and 23), so that sending it again cannot help.
@@ -9,10 +10,5 @@ pub(crate) fn is_of_the_data(error: &Error) -> bool {
 
 /// For operators: the state, and what was violated; never the values.
 pub(crate) fn why_refused(error: &Error) -> String {
-    let state = error.code().map_or("?", |state| state.code());
-    let constraint = error.as_db_error().and_then(|error| error.constraint());
-    match constraint {
-        Some(constraint) => format!("Postgres refuses the row: SQLSTATE {state}, constraint {constraint}"),
-        None => format!("Postgres refuses the row: SQLSTATE {state}"),
-    }
+    format!("Postgres refuses the row: {}", told(error))
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use contract::LogPosition;
 use contract::Position;
 use deadpool_postgres::Pool;
+use observability::postgres::told;
 use read_model::Subscription;
 use read_model::catalogue::CATALOGUE;
 use read_model::search::{Payload, Published, SearchIndexes};
@@ -30,9 +31,9 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(2);
 /// Why a look at the table led to nothing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RoundError {
-    #[error("no connection to the database: {0}")]
+    #[error("no connection to the database: {}", told(.0))]
     Pool(#[from] deadpool_postgres::PoolError),
-    #[error("the database: {0}")]
+    #[error("the database: {}", told(.0))]
     Postgres(#[from] tokio_postgres::Error),
     #[error("the status row of the projection says log {log}, position {at}")]
     Status { log: i64, at: i64 },

@@ -1,6 +1,7 @@
 //! What a collector of traces and logs gets of a running shop.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -238,6 +239,7 @@ async fn no_personal_data_leaves_by_traces_logs_or_metrics() -> Result<()> {
     let changed = client.post(&format!("/v1/users/{id}/profile"), &[], &profile).await?;
     assert_eq!(changed.status, 200, "{}", changed.body);
     errors_with_personal_data(&client, id, &user).await?;
+    errors_of_the_database(&client, &running, &options.data_dir).await?;
     let metrics = reqwest::get(format!("http://{}/metrics", running.admin)).await?.text().await?;
     let lines = reqwest::get(format!("http://{}/ops/logs?limit=500", running.admin)).await?.text().await?;
     let output = running.output();
@@ -258,6 +260,43 @@ async fn no_personal_data_leaves_by_traces_logs_or_metrics() -> Result<()> {
         assert!(found.is_empty(), "{what} tell a name: {found:#?}");
     }
     Ok(())
+}
+
+/// The database refuses what is written and what is asked, and quotes a row each time.
+async fn errors_of_the_database(client: &Client, running: &Headwater, data_dir: &Path) -> Result<()> {
+    let url = std::fs::read_to_string(data_dir.join("database-url"))?;
+    let (database, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
+    tokio::spawn(connection);
+    let writes = "
+        SET search_path = headwater;
+        CREATE FUNCTION quoting(name text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+            RAISE EXCEPTION USING MESSAGE = name, DETAIL = 'Key (name)=(' || name || ') is odd.', HINT = name,
+                CONSTRAINT = 'customers_are_even';
+        END $$;
+        CREATE FUNCTION quoting_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM headwater.quoting(new.name);
+        END $$;
+        CREATE TRIGGER quoting BEFORE INSERT OR UPDATE ON customers_v1 FOR EACH ROW EXECUTE FUNCTION quoting_row();";
+    database.batch_execute(writes).await?;
+    let user = json!({ "customerNumber": "17851", "country": "Norway", "name": MARK });
+    assert_eq!(client.post("/v1/users", &[], &user).await?.status, 201);
+    eventually("the line of the worker", PATIENCE, async || {
+        let told = "Postgres: SQLSTATE P0001, constraint customers_are_even";
+        Ok(running.output().contains(told).then_some(()))
+    })
+    .await?;
+    let reads = "
+        ALTER TABLE customers_v1 RENAME TO customers_before;
+        CREATE VIEW customers_v1 AS SELECT user_id, customer_number, country, headwater.quoting(name) AS name, email,
+            status, registered_at, revision, updated_position FROM customers_before;";
+    database.batch_execute(reads).await?;
+    let asked = client.query("{ customer(number: \"17850\") { name } }", &json!({}), None).await?;
+    assert_eq!(asked.body["errors"][0]["extensions"]["code"], "INTERNAL", "{}", asked.body);
+    eventually("the line of the query", PATIENCE, async || {
+        let told = "the read model: SQLSTATE P0001, constraint customers_are_even";
+        Ok(running.output().contains(told).then_some(()))
+    })
+    .await
 }
 
 /// Requests that fail in every way that is known, each with a name where none belongs or where it breaks a rule.
