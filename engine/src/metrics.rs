@@ -42,6 +42,7 @@ const SAGA_DISPATCH: &str = "saga_dispatch_seconds";
 const SAGA_IN_FLIGHT: &str = "saga_commands_in_flight";
 const SAGA_INSTANCES: &str = "saga_instances";
 const SAGA_OUTBOX: &str = "saga_outbox_commands";
+const SAGA_OLDEST_COMMAND: &str = "saga_oldest_command_seconds";
 
 const PROJECTION: Label = Label::each("projection", "projection, sagas among them");
 const SAGA: Label = Label::each("saga", "saga");
@@ -166,6 +167,12 @@ pub const CATALOGUE: &[MetricDef] = &[
         SAGA_OUTBOX,
         Count,
         "commands of the saga that no event has answered yet, deadlines among them",
+    )
+    .by(&[SAGA]),
+    MetricDef::gauge(
+        SAGA_OLDEST_COMMAND,
+        Seconds,
+        "how long the command of the saga that has waited longest could have been carried out, 0 when none waits",
     )
     .by(&[SAGA]),
 ];
@@ -322,6 +329,7 @@ pub(crate) fn record_census(saga: &'static str, census: Census) {
         gauge!(SAGA_INSTANCES, "saga" => saga, "state" => state).set(rows as f64);
     }
     gauge!(SAGA_OUTBOX, "saga" => saga).set(census.commands as f64);
+    gauge!(SAGA_OLDEST_COMMAND, "saga" => saga).set(census.oldest_command_seconds);
 }
 
 /// This process does not run the saga.

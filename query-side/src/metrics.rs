@@ -1,10 +1,13 @@
 //! The metrics of this service.
 
 use observability::metric::MetricUnit::{Count, Seconds};
-use observability::metric::{DURATION_BUCKETS, STORAGE_DURATION_BUCKETS};
+use observability::metric::{COUNT_BUCKETS, DURATION_BUCKETS, STORAGE_DURATION_BUCKETS};
 use observability::{Label, MetricDef};
 
 pub(crate) const OPERATION_DURATION: &str = "graphql_operation_duration_seconds";
+pub(crate) const RESOLVER_DURATION: &str = "graphql_resolver_duration_seconds";
+pub(crate) const COMPLEXITY: &str = "graphql_query_complexity";
+pub(crate) const DEPTH: &str = "graphql_query_depth";
 pub(crate) const ERRORS: &str = "graphql_errors_total";
 pub(crate) const FAILED_ANSWERS: &str = "graphql_failed_answers_total";
 pub(crate) const REJECTED: &str = "graphql_rejected_total";
@@ -15,6 +18,9 @@ pub(crate) const POOL_WAITING: &str = "postgres_pool_waiting";
 pub(crate) const POOL_WAIT: &str = "postgres_pool_wait_seconds";
 pub(crate) const POOL_TIMEOUTS: &str = "postgres_pool_timeouts_total";
 
+/// Up to what is refused.
+const COMPLEXITY_BUCKETS: &[f64] = &[10.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0];
+
 /// Every metric of this crate.
 pub const CATALOGUE: &[MetricDef] = &[
     MetricDef::histogram(
@@ -24,6 +30,15 @@ pub const CATALOGUE: &[MetricDef] = &[
         "from a parsed operation to its answer, waiting for a position included",
     )
     .by(&[Label::one_of("type", &["query", "mutation", "subscription"])]),
+    MetricDef::histogram(
+        RESOLVER_DURATION,
+        Seconds,
+        STORAGE_DURATION_BUCKETS,
+        "how long a field that gives objects took, of the first 32 of each operation; what it shares with others counts for each",
+    )
+    .by(&[Label::each("field", "field of the schema that gives objects")]),
+    MetricDef::histogram(COMPLEXITY, Count, COMPLEXITY_BUCKETS, "complexity of the operations that were not refused for it"),
+    MetricDef::histogram(DEPTH, Count, COUNT_BUCKETS, "how deep the fields of an operation stand in one another"),
     MetricDef::counter(ERRORS, Count, "errors in answers by their public code")
         .by(&[Label::each("code", "error code")]),
     MetricDef::counter(

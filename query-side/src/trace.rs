@@ -1,16 +1,22 @@
-//! The spans of an answer: resolvers, statements, the wait for a position, the search.
+//! The spans of an answer: resolvers, statements, the wait for a position, the search. What resolvers take and what an
+//! operation asks for is measured here too.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
-use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextResolve, ResolveInfo};
+use async_graphql::extensions::{
+    Extension, ExtensionContext, ExtensionFactory, NextResolve, NextValidation, ResolveInfo,
+};
 use async_graphql::registry::MetaTypeName;
-use async_graphql::{ServerResult, Value};
+use async_graphql::{ServerError, ServerResult, ValidationResult, Value};
 use async_trait::async_trait;
 use observability::span;
 use tracing::{Instrument as _, Span};
 
-/// The most resolvers of one operation that get a span: a page of orders has as many as lists in it.
+use crate::metrics::{COMPLEXITY, DEPTH, RESOLVER_DURATION};
+
+/// The most resolvers of one operation that are looked at: a page of orders has as many as lists in it.
 const RESOLVERS_MAX: usize = 32;
 
 /// The span of a statement. Its text has parameters in the place of values, so it holds no data.
@@ -58,22 +64,32 @@ fn table_of(sql: &str) -> &str {
     ""
 }
 
-/// Gives the resolvers of objects and lists a span each.
-pub(crate) struct TraceResolvers;
+/// Gives the resolvers of objects and lists a span each, and measures them.
+pub(crate) struct WatchOperations;
 
-impl ExtensionFactory for TraceResolvers {
+impl ExtensionFactory for WatchOperations {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Resolvers { traced: AtomicUsize::new(0) })
+        Arc::new(Operation { watched: AtomicUsize::new(0) })
     }
 }
 
-/// Of one operation.
-struct Resolvers {
-    traced: AtomicUsize,
+struct Operation {
+    watched: AtomicUsize,
 }
 
 #[async_trait]
-impl Extension for Resolvers {
+impl Extension for Operation {
+    async fn validation(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        let valid = next.run(ctx).await?;
+        metrics::histogram!(COMPLEXITY).record(valid.complexity as f64);
+        metrics::histogram!(DEPTH).record(valid.depth as f64);
+        Ok(valid)
+    }
+
     async fn resolve(
         &self,
         ctx: &ExtensionContext<'_>,
@@ -88,17 +104,20 @@ impl Extension for Resolvers {
         if info.is_for_introspection
             || info.parent_type.starts_with('[')
             || is_leaf(info.return_type)
-            || self.traced.fetch_add(1, Ordering::Relaxed) >= RESOLVERS_MAX
+            || self.watched.fetch_add(1, Ordering::Relaxed) >= RESOLVERS_MAX
         {
             return next.run(ctx, info).await;
         }
+        let field = format!("{}.{}", info.parent_type, info.name);
         let span = tracing::info_span!(
             "resolve",
-            otel.name = format!("{}.{}", info.parent_type, info.name),
+            otel.name = field,
             graphql.field.parent_type = info.parent_type,
             graphql.field.name = info.name,
         );
+        let begun = Instant::now();
         let resolved = next.run(ctx, info).instrument(span.clone()).await;
+        metrics::histogram!(RESOLVER_DURATION, "field" => field).record(begun.elapsed().as_secs_f64());
         if resolved.is_err() {
             // Whose fault it is says the answer; most are the client's.
             span::note(&span, "error.type", "resolver");

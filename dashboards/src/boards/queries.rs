@@ -60,6 +60,15 @@ fn operations() -> Row {
                 .runbook("QueryAvailabilityBurn"),
             lines("Refused", "ops", "Refused before anything was read: too deep, too complex, or too many at once.")
                 .query("{{reason}}", "sum by (reason) (rate(graphql_rejected_total{@}[$__rate_interval]))"),
+            lines("Slowest fields", "s", "What a field that gives objects takes at p95, of the first 32 of an operation.")
+                .query(
+                    "{{field}}",
+                    "topk(10, histogram_quantile(0.95, sum by (le, field) (rate(graphql_resolver_duration_seconds_bucket{@}[$__rate_interval]))))",
+                ),
+            lines("Complexity", "none", "What the operations ask for; above 10,000 one is refused.")
+                .percentiles("graphql_query_complexity", "@"),
+            lines("Depth", "none", "How deep the fields of the operations stand in one another.")
+                .percentiles("graphql_query_depth", "@"),
             lines("Waiting for a position", "s", "How long requests with a position waited until the views were there.")
                 .percentiles("graphql_position_wait_seconds", "@"),
             lines("What came of waiting", "reqps", "Requests with a position: reached it, or gave up.").query(

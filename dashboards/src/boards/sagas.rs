@@ -25,6 +25,10 @@ fn work() -> Row {
                 .runbook("SagasStuck"),
             stat("To do", "none", "Commands that no event has answered yet, deadlines among them.")
                 .query("{{saga}}", "max by (saga) (saga_outbox_commands{@})"),
+            stat("Waits longest", "s", "How long the command that has waited longest could have been carried out.")
+                .query("{{saga}}", "max by (saga) (saga_oldest_command_seconds{@})")
+                .thresholds(60.0, 600.0)
+                .runbook("PaymentsFailing"),
             stat("Being carried out", "none", "Commands that are under way.")
                 .query("{{saga}}", "max by (saga) (saga_commands_in_flight{@})"),
             lines("By state", "none", "Orders and returns by how far they are.")

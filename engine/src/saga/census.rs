@@ -24,6 +24,8 @@ pub(crate) struct Census {
     pub(crate) over: i64,
     /// Commands in all outboxes.
     pub(crate) commands: i64,
+    /// How long the one that is due longest has been so; 0 when none is.
+    pub(crate) oldest_command_seconds: f64,
 }
 
 /// Counts for as long as it runs.
@@ -32,7 +34,8 @@ pub(crate) async fn keep_counting(saga: &'static str, pool: Pool, table: &'stati
         "SELECT count(*) FILTER (WHERE stuck_reason IS NULL AND NOT over), \
          count(*) FILTER (WHERE stuck_reason IS NOT NULL), \
          count(*) FILTER (WHERE stuck_reason IS NULL AND over), \
-         coalesce(sum(jsonb_array_length(outbox)) FILTER (WHERE due_at IS NOT NULL), 0)::bigint FROM {}",
+         coalesce(sum(jsonb_array_length(outbox)) FILTER (WHERE due_at IS NOT NULL), 0)::bigint, \
+         greatest(extract(epoch FROM now() - min(due_at)), 0)::float8 FROM {}",
         table.versioned(version)
     );
     loop {
@@ -52,5 +55,6 @@ async fn count(pool: &Pool, query: &str) -> Result<Census, EngineError> {
         stuck: row.try_get(1)?,
         over: row.try_get(2)?,
         commands: row.try_get(3)?,
+        oldest_command_seconds: row.try_get(4)?,
     })
 }

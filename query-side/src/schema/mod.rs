@@ -22,7 +22,7 @@ use read_model::shop::SHOP;
 
 use crate::error::Failure;
 use crate::read::ReadContext;
-use crate::trace::TraceResolvers;
+use crate::trace::WatchOperations;
 use scalar::DateTime;
 use uuid::Uuid;
 
@@ -53,7 +53,7 @@ pub(crate) fn build(currency: Currency) -> Schema {
         .data(currency)
         .limit_complexity(MAX_COMPLEXITY)
         .limit_directives(MAX_DIRECTIVES)
-        .extension(TraceResolvers)
+        .extension(WatchOperations)
         .finish()
 }
 

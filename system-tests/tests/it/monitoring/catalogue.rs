@@ -49,6 +49,7 @@ pub(super) fn allows(label: &Label, value: &str) -> bool {
         ]),
         Values::Each("command") => operations().contains(&value.replace('-', "_")),
         Values::Each("command of a saga") => names(SAGA_COMMANDS),
+        Values::Each("field of the schema that gives objects") => is_field(value),
         Values::Each("error code") => ErrorCode::ALL.iter().any(|code| code.as_str() == value),
         Values::Each("route, and `unmatched` for all others") => {
             value == "unmatched" || names(PAGES) || openapi()["paths"].get(value).is_some()
@@ -94,6 +95,18 @@ fn sagas() -> impl Iterator<Item = String> {
 fn openapi() -> Value {
     let text = std::fs::read_to_string(root().join("command-side/openapi.json")).unwrap();
     serde_json::from_str(&text).unwrap()
+}
+
+/// Whether the schema of GraphQL has a field, told as `Type.field`.
+fn is_field(value: &str) -> bool {
+    let Some((object, field)) = value.split_once('.') else { return false };
+    let schema = std::fs::read_to_string(root().join("query-side/schema.graphql")).unwrap();
+    let is_begun = |line: &&str| line.starts_with(&format!("type {object} "));
+    let mut fields = schema.lines().skip_while(|line| !is_begun(line)).take_while(|line| *line != "}");
+    fields.any(|line| {
+        let line = line.trim_start();
+        line.strip_prefix(field).is_some_and(|rest| rest.starts_with([':', '(']))
+    })
 }
 
 fn operations() -> BTreeSet<String> {
