@@ -95,11 +95,7 @@ impl Refused {
 
 impl From<EngineError> for Refused {
     fn from(error: EngineError) -> Self {
-        let state = match &error {
-            EngineError::Postgres(error) => error.code().map(|state| state.code().to_owned()),
-            _ => None,
-        };
-        tracing::warn!(state, "what is parked cannot be read");
+        tracing::warn!(%error, "what is parked cannot be read");
         Self::unavailable("the database cannot be asked")
     }
 }

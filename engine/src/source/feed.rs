@@ -12,10 +12,9 @@ use super::tail::Tail;
 use super::{Head, Item, Wanted};
 use crate::error::DecodeFailure;
 use crate::event::Decoder;
-use crate::worker::BATCH_EVENTS_MAX;
 
 /// The most steps that catching up reads ahead: the next batch, while the one before is written.
-const READ_AHEAD: usize = BATCH_EVENTS_MAX;
+pub(crate) const READ_AHEAD: usize = 4096;
 
 /// What all feeds of a process share.
 pub(crate) struct Log<E> {

@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use crate::source::feed::READ_AHEAD;
+
 /// Bounds of a batch, events.
-pub(crate) const BATCH_EVENTS_MAX: usize = 4096;
+pub(crate) const BATCH_EVENTS_MAX: usize = READ_AHEAD;
 const BATCH_EVENTS_FIRST: usize = 256;
 
 /// A full batch quicker than this is followed by a larger one.

@@ -12,8 +12,6 @@ mod switch;
 mod term;
 mod trace;
 
-pub(crate) use self::batch_size::BATCH_EVENTS_MAX;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
