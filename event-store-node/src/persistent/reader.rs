@@ -87,8 +87,14 @@ impl Reader {
         }
         let resolve_links = self.resolve_links;
         let page = reading(&self.storage, move |storage| {
-            let page = storage.read_stream(&stream, from, Direction::Forwards, wanted, PAGE_BYTES)?;
-            let Some(page) = page else { return Ok(Page { events: Vec::new(), is_end: true }) };
+            let page = match storage.read_stream(&stream, from, Direction::Forwards, wanted, PAGE_BYTES) {
+                // After a tombstone nothing comes any more, and the group has nothing left to do.
+                Ok(None) | Err(StorageError::StreamDeleted { .. }) => {
+                    return Ok(Page { events: Vec::new(), is_end: true });
+                }
+                Ok(Some(page)) => page,
+                Err(error) => return Err(error),
+            };
             let mut read_to = after;
             let mut events = Vec::with_capacity(page.records.len() + 1);
             for record in page.records {

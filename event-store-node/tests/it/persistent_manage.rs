@@ -208,6 +208,22 @@ async fn a_group_tells_who_is_connected_and_how_long_they_take() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_group_on_a_stream_that_was_ended_has_nothing_left_to_do() {
+    let running = start().await;
+    let client = &running.client;
+    write(client, "a-1", 0..3).await;
+    create(client, "a-1", &eager()).await;
+    client.tombstone_stream("a-1", &Default::default()).await.expect("ended");
+    let mut consumer = join(client, "a-1", 5).await;
+    until(client, "a-1", |info| {
+        info.status == "Live" && info.stats.last_checkpointed_event_revision.is_none()
+    })
+    .await;
+    assert!(is_quiet(&mut consumer).await);
+    running.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_the_subsystem_drops_consumers_and_goes_on() {
     drops_consumers_and_goes_on(async |client| {
         client.restart_persistent_subscription_subsystem(&Default::default()).await
