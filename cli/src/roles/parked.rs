@@ -14,6 +14,7 @@ use contract::{ApiError, ErrorCode};
 use deadpool_postgres::Pool;
 use engine::EngineError;
 use engine::parked::{self, ParkedError, ParkedPlace};
+use engine::versions::versions;
 use event_store::EventStore;
 use serde::Deserialize;
 use serde_json::json;
@@ -115,6 +116,15 @@ async fn list(
 ) -> Result<Response, Refused> {
     let (pool, _) = page.ready()?;
     let Query(which) = which.map_err(|error| Refused::new(ErrorCode::BadRequest, error.body_text()))?;
+    if let Some(name) = which.projection.as_deref()
+        && versions(pool, Some(name)).await?.is_empty()
+    {
+        let error = Refused::new(
+            ErrorCode::UnknownReference,
+            format!("no projection or saga {name:?} is folded here"),
+        );
+        return Err(Refused(error.0.with_details(json!({ "projection": name }))));
+    }
     Ok(Json(parked::list(pool, which.projection.as_deref()).await?).into_response())
 }
 

@@ -54,6 +54,8 @@ async fn by_rest(running: &Headwater, place: &str) -> Result<()> {
     let operations = running.operations();
     let list = operations.get("/parked?projection=shop").await?;
     assert_eq!((list.status, list.body[0]["place"].as_str()), (200, Some(place)), "{list:?}");
+    let unknown = operations.get("/parked?projection=orders").await?;
+    assert_eq!((unknown.status, unknown.error_code()), (422, "UNKNOWN_REFERENCE"), "{unknown:?}");
     let waiting = operations.get(&format!("/parked/waiting?projection=shop&place={place}")).await?;
     assert_eq!(waiting.body["waitingEvents"].as_array().map(Vec::len), Some(2), "{waiting:?}");
     let at = json!({ "projection": "shop", "place": place });
