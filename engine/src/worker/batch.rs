@@ -292,7 +292,7 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
             span::failed(&span, error.code().map_or("connection", |code| code.code()).to_owned());
         }
         match written {
-            Ok(written) => (self.fence, self.stage) = (written.fence, written.stage),
+            Ok(written) => self.stands(&written),
             Err(WriteError::Superseded) => return Ok(Tried::Over(Outcome::Superseded)),
             Err(WriteError::Postgres(error)) if is_of_the_data(&error) && !batch.events.is_empty() => {
                 return self.refused(batch, &folded.changes, &error).await;

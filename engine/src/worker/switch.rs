@@ -1,13 +1,22 @@
 //! The step by which readers go from one version of a projection to another.
 
+use std::time::Duration;
+
 use contract::LogPosition;
 use contract::status::{CHANNEL, Moved, Stage};
 use deadpool_postgres::Transaction;
+use tokio::time::{Instant, sleep};
 use tokio_postgres::Error;
 
-use super::term::Term;
+use super::term::{SWITCH_PAUSE, Term};
 use crate::error::EngineError;
 use crate::versions::LOCK_PROJECTION;
+use crate::write::commit::is_awaited;
+
+/// How long the active version stands still at a time for the one that is to take its place. While it is live, queries
+/// wait for as long; while it is not, they are behind anyway.
+const GIVE_WAY: Duration = Duration::from_millis(200);
+const GIVE_WAY_BEHIND: Duration = Duration::from_secs(1);
 
 /// Both rows are held for as long as the transaction takes, so neither worker moves on meanwhile.
 const LOCK_VERSIONS: &str = "
@@ -30,6 +39,19 @@ impl<E: Send + Sync + 'static> Term<'_, E> {
         self.worker.shared.active.store(version, std::sync::atomic::Ordering::Relaxed);
         self.worker.note_reached(self.position);
         tracing::info!(projection = name, from, to = version, position = self.position.0, "readers switch");
+        Ok(())
+    }
+
+    /// Stands still until the version that is to take this one's place has come as far: under load that lasts, one that
+    /// is only a little behind would stay so for ever. In between this one goes on, since readers wait for it.
+    pub(super) async fn give_way(&mut self) -> Result<(), EngineError> {
+        let until = Instant::now() + if self.feed.is_live() { GIVE_WAY } else { GIVE_WAY_BEHIND };
+        let holder = self.holder();
+        while self.is_awaited && Instant::now() < until && !self.worker.shutdown.is_cancelled() {
+            sleep(SWITCH_PAUSE).await;
+            self.is_awaited = is_awaited(&self.session.client, &holder).await?;
+        }
+        self.is_awaited = false;
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ use crate::parked::{Parked, Place};
 use crate::source::Item;
 use crate::source::feed::{Fed, Feed};
 use crate::write::checkpoint::{Checkpoint, Fence};
-use crate::write::commit::{Holder, Status, WriteError, write_status};
+use crate::write::commit::{Holder, Status, WriteError, Written, write_status};
 use crate::write::session::Session;
 use crate::write::sql::TableSql;
 
@@ -28,7 +28,7 @@ use crate::write::sql::TableSql;
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// The same while the version is to become the active one: as often it tries.
-const SWITCH_PAUSE: Duration = Duration::from_millis(20);
+pub(super) const SWITCH_PAUSE: Duration = Duration::from_millis(20);
 
 /// How often at most the checkpoint moves past our own events that this projection does not fold. A query that waits
 /// for such a position waits this long at most.
@@ -48,6 +48,8 @@ pub(crate) struct Term<'w, E> {
     pub(super) position: LogPosition,
     pub(super) checksums: Vec<Checksums>,
     pub(super) stage: Stage,
+    /// Whether a version that is to take this one's place is behind it.
+    pub(super) is_awaited: bool,
     pub(super) parked: Arc<Parked>,
     /// What was put aside while the version was built.
     pub(super) held: Vec<Place>,
@@ -94,6 +96,7 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
             position: taken.position,
             checksums: taken.checksums,
             stage: taken.stage,
+            is_awaited: false,
             parked: Arc::new(taken.parked),
             held: taken.held,
             feed,
@@ -136,6 +139,9 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
             }
             if self.stage == Stage::Switching {
                 self.try_switch().await?;
+            }
+            if self.is_awaited {
+                self.give_way().await?;
             }
             self.forget_history().await?;
             let now = Instant::now();
@@ -219,13 +225,18 @@ impl<'w, E: Send + Sync + 'static> Term<'w, E> {
     pub(super) async fn say(&mut self, status: &Status) -> Result<bool, EngineError> {
         match write_status(&self.session.client, &self.holder(), status).await {
             Ok(written) => {
-                (self.fence, self.stage) = (written.fence, written.stage);
+                self.stands(&written);
                 self.note_written(status);
                 Ok(true)
             }
             Err(WriteError::Superseded) => Ok(false),
             Err(WriteError::Postgres(error)) => Err(error.into()),
         }
+    }
+
+    /// Takes over what the row says after a write.
+    pub(super) fn stands(&mut self, written: &Written) {
+        (self.fence, self.stage, self.is_awaited) = (written.fence, written.stage, written.is_awaited);
     }
 
     pub(super) fn note_written(&mut self, status: &Status) {

@@ -1,7 +1,7 @@
 //! The one transaction of a batch: fence and checkpoint, rows, checksums, notification.
 
 use contract::LogPosition;
-use contract::status::{CHANNEL, Moved, Stage, State};
+use contract::status::{CHANNEL, HEARTBEAT_TIMEOUT_SECONDS, Moved, Stage, State};
 use deadpool_postgres::{ClientWrapper, Transaction};
 use jiff::Timestamp;
 use postgres_types::ToSql;
@@ -46,6 +46,8 @@ pub(crate) struct Written {
     /// The next fence.
     pub(crate) fence: Fence,
     pub(crate) stage: Stage,
+    /// Whether a version that is to take this one's place is behind it.
+    pub(crate) is_awaited: bool,
 }
 
 /// Whose row, and the fence of the term.
@@ -56,10 +58,31 @@ pub(crate) struct Holder {
     pub(crate) fence: Fence,
 }
 
-const STATUS: &str = "
-    UPDATE projection_version SET fence = fence + 1, state = $4, position = $5, head_position = $6, lag_events = $7,
+/// Whether a version `v` is the active one and another one that is to take its place is behind it, but not far: it is
+/// live, or neither is. The parameter is how long a worker may be silent, seconds.
+macro_rules! is_awaited {
+    ($silence:literal) => {
+        concat!(
+            "EXISTS (SELECT FROM projection p JOIN projection_version o USING (name) WHERE p.name = v.name
+                AND p.active_version = v.version AND o.stage = 'SWITCHING' AND o.position < v.position
+                AND (o.state = 'LIVE' OR o.state = 'CATCHING_UP' AND v.state = 'CATCHING_UP')
+                AND o.heartbeat_at > now() - make_interval(secs => ",
+            $silence,
+            "))"
+        )
+    };
+}
+
+const STATUS: &str = concat!(
+    "
+    UPDATE projection_version v SET fence = fence + 1, state = $4, position = $5, head_position = $6, lag_events = $7,
         pending_since = $8, reason = $9, failed_position = $10, parked = $11, history_to = $5, heartbeat_at = now()
-    WHERE name = $1 AND version = $2 AND fence = $3 RETURNING stage";
+    WHERE name = $1 AND version = $2 AND fence = $3 RETURNING stage, ",
+    is_awaited!("$12")
+);
+
+const IS_AWAITED: &str =
+    concat!("SELECT ", is_awaited!("$3"), " FROM projection_version v WHERE name = $1 AND version = $2");
 
 const CHECKSUM: &str = "
     INSERT INTO projection_checksum (name, version, view, row_count, checksums) VALUES ($1, $2, $3, $4, $5)
@@ -86,6 +109,7 @@ macro_rules! update_status {
                     &status.reason,
                     &status.failed_position.map(|position| position.0.cast_signed()),
                     &i32::try_from(status.parked).unwrap_or(i32::MAX),
+                    &HEARTBEAT_TIMEOUT_SECONDS,
                 ],
             )
             .await?;
@@ -95,7 +119,7 @@ macro_rules! update_status {
         if stage == Stage::Dropping {
             return Err(WriteError::Superseded);
         }
-        Written { fence: Fence(holder.fence.0 + 1), stage }
+        Written { fence: Fence(holder.fence.0 + 1), stage, is_awaited: updated.try_get(1)? }
     }};
 }
 
@@ -106,6 +130,16 @@ pub(crate) async fn write_status(
     status: &Status,
 ) -> Result<Written, WriteError> {
     Ok(update_status!(client, holder, status))
+}
+
+/// Whether a version that is to take the place of this one, the active one, is still behind it.
+pub(crate) async fn is_awaited(client: &ClientWrapper, holder: &Holder) -> Result<bool, Error> {
+    let statement = client.prepare_cached(IS_AWAITED).await?;
+    let of: [&(dyn ToSql + Sync); 3] = [&holder.projection, &holder.version, &HEARTBEAT_TIMEOUT_SECONDS];
+    match client.query_opt(&statement, &of).await? {
+        Some(row) => row.try_get(0),
+        None => Ok(false),
+    }
 }
 
 /// What a batch writes beside the status. Empty for one that only moved the checkpoint.

@@ -103,6 +103,44 @@ async fn readers_go_back_to_the_version_before_which_has_kept_up() {
     engine.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_go_back_to_a_slower_version_before_the_work_is_done() {
+    let (log, database) = (Log::start().await, Database::new().await);
+    append_history(&log, 3).await;
+    let mut engine = Running::start(&log, &database);
+    engine.ready().await;
+    rebuild(&database.pool, "bank").await.unwrap();
+    database.until_active("bank", 2).await;
+    // The first version is an event behind when somebody goes back to it and the process is killed.
+    let slow = |seconds: f64| {
+        format!(
+            "CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql
+                AS $$ BEGIN PERFORM pg_sleep({seconds}); RETURN NEW; END $$;
+             CREATE OR REPLACE TRIGGER slow BEFORE INSERT ON accounts_v1 FOR EACH ROW EXECUTE FUNCTION slow()"
+        )
+    };
+    database.execute(&slow(60.0)).await;
+    log.append(&[opened(50)]).await;
+    database.until_versions("bank", |versions| versions[0].position < versions[1].position).await;
+    engine.crash().await;
+    database.cut_connections().await;
+    let back = "UPDATE projection_version SET stage = 'SWITCHING' WHERE name = 'bank' AND version = 1";
+    database.execute(back).await;
+    // Each of them has more to do than can be done at once, and the first version is the slower one.
+    database.execute(&slow(0.0003)).await;
+    let events: Vec<_> = (1_000..7_000).map(opened).collect();
+    log.append_many(&events).await;
+    let end = log.store.head().await.unwrap();
+    let engine = Running::start(&log, &database);
+    let versions = database.until_active("bank", 1).await;
+    assert!(versions[1].position < end, "readers went back only after all the work: {versions:#?}");
+    database.execute("DROP TRIGGER slow ON accounts_v1").await;
+    database.until_versions("bank", |versions| versions.iter().all(|version| version.position >= end)).await;
+    database.until_reached("audit", end).await;
+    database.assert_is_naive_fold_of(&log).await;
+    engine.stop().await;
+}
+
 pub async fn tables_of(database: &Database, version: i32) -> i64 {
     let client = database.pool.get().await.unwrap();
     let count = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname LIKE '%\\_v' || $1::int4";
