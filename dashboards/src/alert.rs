@@ -252,6 +252,14 @@ pub const CAUSES: &[Alert] = &[
         summary: "spans of {{ $labels.instance }} do not reach the collector",
         dashboard: "headwater-runtime",
     },
+    Alert {
+        name: "LogsLost",
+        expr: r#"sum by (instance) (increase(telemetry_log_records_total{outcome="failed"}[15m])) > 0 or sum by (instance) (increase(telemetry_log_records_total{outcome="written"}[15m])) - sum by (instance) (increase(telemetry_log_records_total{outcome=~"exported|failed"}[15m])) > 5000"#,
+        for_: "15m",
+        severity: Ticket,
+        summary: "log records of {{ $labels.instance }} do not reach the collector",
+        dashboard: "headwater-runtime",
+    },
 ];
 
 #[cfg(test)]

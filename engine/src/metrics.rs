@@ -42,6 +42,7 @@ const SAGA_DISPATCH: &str = "saga_dispatch_seconds";
 const SAGA_IN_FLIGHT: &str = "saga_commands_in_flight";
 const SAGA_INSTANCES: &str = "saga_instances";
 const SAGA_OUTBOX: &str = "saga_outbox_commands";
+const SAGA_TIMEOUTS: &str = "saga_timeouts_total";
 const SAGA_OLDEST_COMMAND: &str = "saga_oldest_command_seconds";
 
 const PROJECTION: Label = Label::each("projection", "projection, sagas among them");
@@ -175,6 +176,12 @@ pub const CATALOGUE: &[MetricDef] = &[
         "how long the command of the saga that has waited longest could have been carried out, 0 when none waits",
     )
     .by(&[SAGA]),
+    MetricDef::counter(
+        SAGA_TIMEOUTS,
+        Count,
+        "deadlines of the saga that passed: commands with a time of their own that no event withdrew before it",
+    )
+    .by(&[SAGA]),
 ];
 
 fn seconds_since(moment: Timestamp) -> f64 {
@@ -299,8 +306,21 @@ pub(crate) fn record_versions(projection: &'static str, versions: &[VersionRow])
     show("halted".to_owned(), versions.iter().filter(|row| row.is_halted).count());
 }
 
-/// A command of a saga was sent.
-pub(crate) fn record_dispatch(saga: &'static str, outcome: &Result<(), DispatchError>, took: Duration) {
+/// This process sends the commands of the saga.
+pub(crate) fn record_dispatcher(saga: &'static str) {
+    counter!(SAGA_TIMEOUTS, "saga" => saga).increment(0);
+}
+
+/// A command of a saga, which may have been a deadline, was sent.
+pub(crate) fn record_dispatch(
+    saga: &'static str,
+    is_deadline: bool,
+    outcome: &Result<(), DispatchError>,
+    took: Duration,
+) {
+    if is_deadline && outcome.is_ok() {
+        counter!(SAGA_TIMEOUTS, "saga" => saga).increment(1);
+    }
     let outcome = match outcome {
         Ok(()) => "done",
         Err(DispatchError::NotYet) => "not_yet",

@@ -1,28 +1,42 @@
-//! Counts the spans on their way out. The batch processor drops what does not fit in its queue without a word, so what
-//! ended and what was exported are counted apart: the difference that does not close again was lost.
+//! Counts spans and log records on their way out. The batch processors drop what does not fit in their queues without a
+//! word, so what was handed over and what was exported are counted apart: the difference that does not close again was
+//! lost.
 
 use std::time::Duration;
 
 use metrics::counter;
-use opentelemetry::Context;
+use opentelemetry::logs::Severity;
+use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::{LogBatch, LogExporter, LogProcessor, SdkLogRecord};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanExporter, SpanProcessor};
 
 use crate::metric::{Label, MetricDef, MetricUnit};
 
 const SPANS: &str = "telemetry_spans_total";
+const LOG_RECORDS: &str = "telemetry_log_records_total";
 
 /// Every metric of this module.
-pub(crate) const CATALOGUE: &[MetricDef] = &[MetricDef::counter(
-    SPANS,
-    MetricUnit::Count,
-    "sampled spans: ended here, exported to the collector, or failed to be exported; what ended and is none of the \
-     others is on its way or was dropped",
-)
-.by(&[Label::one_of("outcome", &["ended", "exported", "failed"])])];
+pub(crate) const CATALOGUE: &[MetricDef] = &[
+    MetricDef::counter(
+        SPANS,
+        MetricUnit::Count,
+        "sampled spans: ended here, exported to the collector, or failed to be exported; what ended and is none of the \
+         others is on its way or was dropped",
+    )
+    .by(&[Label::one_of("outcome", &["ended", "exported", "failed"])]),
+    MetricDef::counter(
+        LOG_RECORDS,
+        MetricUnit::Count,
+        "log records: written here, exported to the collector, or failed to be exported; what was written and is none of \
+         the others is on its way or was dropped",
+    )
+    .by(&[Label::one_of("outcome", &["written", "exported", "failed"])]),
+];
 
-/// Counts what ends and was sampled, and passes only that on: what is merely remembered here is not exported.
+/// Counts what is handed over. Of spans it passes on only what was sampled: what is merely remembered here is not
+/// exported.
 #[derive(Debug)]
 pub(crate) struct CountedProcessor<P>(pub(crate) P);
 
@@ -60,8 +74,7 @@ impl<E: SpanExporter> SpanExporter for CountedExporter<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let spans = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         let exported = self.0.export(batch).await;
-        let outcome = if exported.is_ok() { "exported" } else { "failed" };
-        counter!(SPANS, "outcome" => outcome).increment(spans);
+        counter!(SPANS, "outcome" => outcome(&exported)).increment(spans);
         exported
     }
 
@@ -76,4 +89,52 @@ impl<E: SpanExporter> SpanExporter for CountedExporter<E> {
     fn set_resource(&mut self, resource: &Resource) {
         self.0.set_resource(resource);
     }
+}
+
+impl<P: LogProcessor> LogProcessor for CountedProcessor<P> {
+    fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
+        counter!(LOG_RECORDS, "outcome" => "written").increment(1);
+        self.0.emit(record, scope);
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.0.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.0.shutdown_with_timeout(timeout)
+    }
+
+    fn event_enabled(&self, level: Severity, target: &str, name: Option<&str>) -> bool {
+        self.0.event_enabled(level, target, name)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.0.set_resource(resource);
+    }
+}
+
+impl<E: LogExporter> LogExporter for CountedExporter<E> {
+    async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
+        let records = u64::try_from(batch.iter().count()).unwrap_or(u64::MAX);
+        let exported = self.0.export(batch).await;
+        counter!(LOG_RECORDS, "outcome" => outcome(&exported)).increment(records);
+        exported
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.0.shutdown_with_timeout(timeout)
+    }
+
+    fn event_enabled(&self, level: Severity, target: &str, name: Option<&str>) -> bool {
+        self.0.event_enabled(level, target, name)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.0.set_resource(resource);
+    }
+}
+
+fn outcome(exported: &OTelSdkResult) -> &'static str {
+    if exported.is_ok() { "exported" } else { "failed" }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::logs::{BatchLogProcessor, SdkLoggerProvider};
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, Subscriber};
@@ -92,8 +92,9 @@ pub(crate) fn logger_provider(resource: &Resource) -> Result<Option<SdkLoggerPro
     }
     let exporter = opentelemetry_otlp::LogExporter::builder().with_tonic().build();
     let exporter = exporter.map_err(|error| TelemetryError::Export(error.to_string()))?;
-    let provider = SdkLoggerProvider::builder().with_batch_exporter(exporter).with_resource(resource.clone());
-    Ok(Some(provider.build()))
+    let batches = BatchLogProcessor::builder(CountedExporter(exporter)).build();
+    let provider = SdkLoggerProvider::builder().with_log_processor(CountedProcessor(batches));
+    Ok(Some(provider.with_resource(resource.clone()).build()))
 }
 
 /// The layer that turns spans of `tracing` into spans of the trace.

@@ -9,6 +9,7 @@ use observability::{Label, MetricDef};
 use crate::gateway::GatewayError;
 
 const GATEWAY_DURATION: &str = "gateway_call_duration_seconds";
+const COMPENSATIONS: &str = "saga_compensations_total";
 const REFUSED: &str = "saga_commands_refused_total";
 const LEDGER_CALLS: &str = "sandbox_calls_total";
 
@@ -27,6 +28,16 @@ pub const CATALOGUE: &[MetricDef] = &[
         Label::one_of("gateway", &["payment", "shipping"]),
         Label::one_of("operation", OPERATIONS),
         Label::one_of("outcome", &["answered", "unavailable", "refused", "not_yet"]),
+    ]),
+    MetricDef::counter(
+        COMPENSATIONS,
+        Count,
+        "Commands of sagas that take back what was done, and what came of them",
+    )
+    .by(&[
+        Label::each("saga", "saga"),
+        Label::each("command", "command of a saga"),
+        Label::one_of("result", &["done", "nothing_to_change", "refused"]),
     ]),
     MetricDef::counter(REFUSED, Count, "Commands of sagas that were refused, or had nothing to change").by(
         &[
@@ -53,6 +64,10 @@ pub(crate) fn record_gateway_call(
     };
     metrics::histogram!(GATEWAY_DURATION, "gateway" => gateway, "operation" => operation, "outcome" => outcome)
         .record(took.as_secs_f64());
+}
+
+pub(crate) fn record_compensation(saga: &'static str, command: &'static str, result: &'static str) {
+    metrics::counter!(COMPENSATIONS, "saga" => saga, "command" => command, "result" => result).increment(1);
 }
 
 pub(crate) fn record_refused(saga: &'static str, command: &'static str, reason: &'static str) {

@@ -92,6 +92,13 @@ fn telemetry() -> Row {
             lines("Spans", "ops", "Ended, exported, and failed to be exported: what is missing was dropped.")
                 .query("{{outcome}}", "sum by (outcome) (rate(telemetry_spans_total{@}[$__rate_interval]))")
                 .runbook("TracesLost"),
+            lines(
+                "Log records",
+                "ops",
+                "Written, exported, and failed to be exported: what is missing was dropped.",
+            )
+            .query("{{outcome}}", "sum by (outcome) (rate(telemetry_log_records_total{@}[$__rate_interval]))")
+            .runbook("LogsLost"),
             lines("Series", "none", "Series that Prometheus takes from each process.").query(
                 "{{instance}}",
                 r#"sum by (instance) (scrape_samples_scraped{@, job=~"headwater.*"})"#,

@@ -41,6 +41,12 @@ fn work() -> Row {
                 "p99 {{saga}}",
                 "histogram_quantile(0.99, sum by (le, saga) (rate(saga_dispatch_seconds_bucket{@}[$__rate_interval])))",
             ),
+            lines("Taken back", "ops", "Commands that take back what was done for an order that is called off, and what came of them.").query(
+                "{{command}} {{result}}",
+                "sum by (command, result) (rate(saga_compensations_total{@}[$__rate_interval]))",
+            ),
+            lines("Deadlines passed", "ops", "Commands with a time of their own that no event withdrew before it.")
+                .query("{{saga}}", "sum by (saga) (rate(saga_timeouts_total{@}[$__rate_interval]))"),
             lines("Refused", "ops", "Commands that were refused, or had nothing to change.").query(
                 "{{command}} {{reason}}",
                 "sum by (command, reason) (rate(saga_commands_refused_total{@}[$__rate_interval]))",

@@ -9,6 +9,7 @@ use super::asking::Asking;
 use super::refused;
 use super::sent::Sent;
 use crate::gateway::{GatewayError, PaymentGateway, ShippingGateway};
+use crate::metrics;
 
 /// The code of a command that the gateway does not take, whenever it is asked. It is no line of the table of errors:
 /// no client meets it.
@@ -74,10 +75,18 @@ impl Desk {
 
     /// Sees that the log holds an event with the command's id.
     pub(super) async fn close(&self, sent: &Sent, outcome: Outcome) -> Result<(), DispatchError> {
-        match outcome {
-            Outcome::Recorded => Ok(()),
-            Outcome::Refused { code, message } => refused::record(&self.log, sent, code, message).await,
+        let result = match &outcome {
+            Outcome::Recorded => "done",
+            Outcome::Refused { code: None, .. } => "nothing_to_change",
+            Outcome::Refused { code: Some(_), .. } => "refused",
+        };
+        if let Outcome::Refused { code, message } = outcome {
+            refused::record(&self.log, sent, code, message).await?;
         }
+        if sent.takes_back {
+            metrics::record_compensation(sent.saga, sent.name, result);
+        }
+        Ok(())
     }
 }
 

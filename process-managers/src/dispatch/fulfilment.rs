@@ -40,7 +40,8 @@ impl Dispatch<Command> for FulfilmentDispatch {
     async fn dispatch(&self, outgoing: &Outgoing<Command>) -> Result<(), DispatchError> {
         let order_id = OrderId(outgoing.saga_id);
         let command = outgoing.command.clone();
-        let sent = Sent::new(NAME, outgoing, command.name(), command.subject(order_id));
+        let mut sent = Sent::new(NAME, outgoing, command.name(), command.subject(order_id));
+        sent.takes_back = command.takes_back();
         let work = async {
             let outcome = self.0.carry_out(&sent, order_id, command).await?;
             self.0.close(&sent, outcome).await

@@ -18,6 +18,8 @@ pub(super) struct Sent {
     pub(super) name: &'static str,
     /// The aggregate that it is for.
     pub(super) subject: Uuid,
+    /// Whether it takes back what was done.
+    pub(super) takes_back: bool,
     caused_by: Uuid,
     correlation_id: Uuid,
     traceparent: Option<String>,
@@ -36,6 +38,7 @@ impl Sent {
             command_id: outgoing.command_id,
             name,
             subject,
+            takes_back: false,
             caused_by: outgoing.caused_by,
             correlation_id: outgoing.correlation_id,
             traceparent: outgoing.traceparent.clone(),

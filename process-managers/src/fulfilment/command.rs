@@ -122,6 +122,20 @@ impl Command {
         }
     }
 
+    /// Whether it takes back what was done for an order that is not to be delivered any more.
+    #[must_use]
+    pub const fn takes_back(&self) -> bool {
+        matches!(
+            self,
+            Self::ReleaseStock { .. }
+                | Self::CancelOrder { .. }
+                | Self::DeclinePayment
+                | Self::VoidPayment { .. }
+                | Self::RefundPayment { .. }
+                | Self::FailShipment
+        )
+    }
+
     /// The aggregate that it is for, of the order that the saga looks after.
     #[must_use]
     pub fn subject(&self, order: OrderId) -> Uuid {

@@ -63,6 +63,7 @@ impl Dispatcher {
             told: Notify::new(),
             page_wanted: Notify::new(),
         });
+        metrics::record_dispatcher(saga);
         let stop = CancellationToken::new();
         let task = Task {
             saga,
@@ -158,7 +159,7 @@ impl Task {
             let task = self.in_flight.spawn(async move {
                 let begun = Instant::now();
                 let outcome = courier.send(saga_id, &entry).await;
-                metrics::record_dispatch(saga, &outcome, begun.elapsed());
+                metrics::record_dispatch(saga, entry.not_before.is_some(), &outcome, begun.elapsed());
                 outcome
             });
             self.sent.insert(task.id(), (saga_id, command_id));

@@ -355,6 +355,31 @@ pub(super) const CAUSES: &[Case] = &[
         &[("TracesLost", "ticket")],
     ),
     case(
+        "the collector takes no log records",
+        40,
+        &[(r#"telemetry_log_records_total{instance="a",outcome="failed"}"#, "0+10x50")],
+        &[("LogsLost", "ticket")],
+    ),
+    case(
+        "the queue of log records overflows",
+        60,
+        &[
+            (r#"telemetry_log_records_total{instance="a",outcome="written"}"#, "0+9000x70"),
+            (r#"telemetry_log_records_total{instance="a",outcome="exported"}"#, "0+5000x70"),
+        ],
+        &[("LogsLost", "ticket")],
+    ),
+    case(
+        "log records arrive",
+        60,
+        &[
+            (r#"telemetry_log_records_total{instance="a",outcome="written"}"#, "0+9000x70"),
+            (r#"telemetry_log_records_total{instance="a",outcome="exported"}"#, "0+9000x70"),
+            (r#"telemetry_log_records_total{instance="a",outcome="failed"}"#, "0x70"),
+        ],
+        &[],
+    ),
+    case(
         "spans arrive",
         60,
         &[
