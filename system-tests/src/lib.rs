@@ -6,6 +6,7 @@ mod process;
 pub mod prometheus;
 mod request;
 mod retail;
+pub mod rotel;
 
 pub use process::{Account, Headwater, Options, binary, free_addresses};
 pub use request::{Answer, Client};

@@ -1,6 +1,7 @@
 //! What a collector of traces and logs gets of a running shop.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::{Value, json};
 use system_tests::collector::{Collector, Received, text};
+use system_tests::rotel::Rotel;
 use system_tests::{Client, Headwater, Options, eventually};
 
 use crate::home;
@@ -35,8 +37,8 @@ const CLIENT: i32 = 3;
 const PRODUCER: i32 = 4;
 const CONSUMER: i32 = 5;
 
-async fn start(options: &Options, collector: &Collector) -> Result<Headwater> {
-    let endpoint = format!("http://{}", collector.address);
+async fn start(options: &Options, collector: SocketAddr) -> Result<Headwater> {
+    let endpoint = format!("http://{collector}");
     let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("HEADWATER_LOG_FORMAT", "json")];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     Headwater::start(&Options { variables, ..options.clone() }).await
@@ -65,7 +67,28 @@ fn hex(bytes: &[u8]) -> String {
 async fn one_order_is_followed_from_its_request_to_its_rows_and_its_saga() -> Result<()> {
     let home = home()?;
     let collector = Collector::start().await?;
-    let running = start(&Options::at(&home.path().join("data")), &collector).await?;
+    let requests = one_order(home.path(), collector.address).await?;
+    all_of_it_arrived(&collector.received(), requests);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_others_wrote_takes_it_and_passes_it_on() -> Result<()> {
+    if std::env::var_os("HEADWATER_LONG_TESTS").is_none() {
+        return Ok(());
+    }
+    let home = home()?;
+    let collector = Collector::start().await?;
+    let rotel = Rotel::start(home.path(), collector.http).await?;
+    let requests = one_order(home.path(), rotel.address).await?;
+    rotel.stop().await?;
+    all_of_it_arrived(&collector.received(), requests);
+    Ok(())
+}
+
+/// An order to its end, and a query of it, while all is told to a collector; gives how many requests that took.
+async fn one_order(home: &Path, collector: SocketAddr) -> Result<usize> {
+    let running = start(&Options::at(&home.join("data")), collector).await?;
     let client = running.client();
     stock_up(&client).await?;
     let placed = client.post("/v1/orders", &[("traceparent", CALLER)], &order_of_a_mug()).await?;
@@ -81,10 +104,11 @@ async fn one_order_is_followed_from_its_request_to_its_rows_and_its_saga() -> Re
     let question = "query($id: ID!) { order(id: $id) { status } searchProducts(text: \"mug\", first: 1) { totalCount } }";
     let answer = client.query(question, &json!({ "id": id }), Some(placed.position())).await?;
     assert_eq!(answer.body["data"]["order"]["status"], "DELIVERED", "{}", answer.body);
-    let requests = 3 + 1 + asked + 1;
     assert!(running.terminate().await?.success());
+    Ok(3 + 1 + asked + 1)
+}
 
-    let received = collector.received();
+fn all_of_it_arrived(received: &Received, requests: usize) {
     // The sandbox is a process of its own, and has spans of its own.
     let is_ours = |span: &&Span| span.kind == SERVER && ASKED.contains(&span.name.as_str());
     let ours: Vec<_> = received.spans.iter().filter(is_ours).map(|span| &span.name).collect();
@@ -97,11 +121,10 @@ async fn one_order_is_followed_from_its_request_to_its_rows_and_its_saga() -> Re
         .map(|of| text(of, "service.name"))
         .collect();
     assert!(services.contains("headwater"), "{services:?}");
-    command_is_one_trace(&received);
-    folds_and_saga_link_to_the_append(&received);
-    query_shows_its_wait_its_statements_and_its_search(&received);
-    logs_carry_the_trace(&received);
-    Ok(())
+    command_is_one_trace(received);
+    folds_and_saga_link_to_the_append(received);
+    query_shows_its_wait_its_statements_and_its_search(received);
+    logs_carry_the_trace(received);
 }
 
 fn command_is_one_trace(received: &Received) {
@@ -220,7 +243,7 @@ async fn no_personal_data_leaves_by_traces_logs_or_metrics() -> Result<()> {
     let options = Options::at(&home.path().join("data"));
     std::fs::create_dir(&options.data_dir)?;
     std::fs::write(options.data_dir.join("headwater.toml"), "log-filter = \"trace\"\n")?;
-    let running = start(&options, &collector).await?;
+    let running = start(&options, collector.address).await?;
     let client = running.client();
     stock_up(&client).await?;
     let (name, email) = (format!("{MARK} Doe"), format!("{MARK}@example.org"));
@@ -240,7 +263,12 @@ async fn no_personal_data_leaves_by_traces_logs_or_metrics() -> Result<()> {
     assert_eq!(changed.status, 200, "{}", changed.body);
     errors_with_personal_data(&client, id, &user).await?;
     errors_of_the_database(&client, &running, &options.data_dir).await?;
-    let metrics = reqwest::get(format!("http://{}/metrics", running.admin)).await?.text().await?;
+    let metrics = eventually("log records that arrived, counted", PATIENCE, async || {
+        let metrics = reqwest::get(format!("http://{}/metrics", running.admin)).await?.text().await?;
+        let arrived = r#"telemetry_log_records_total{outcome="exported"}"#;
+        Ok(metrics.contains(arrived).then_some(metrics))
+    })
+    .await?;
     let lines = reqwest::get(format!("http://{}/ops/logs?limit=500", running.admin)).await?.text().await?;
     let output = running.output();
     assert!(running.stop().await?.success());
