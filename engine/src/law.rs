@@ -114,7 +114,8 @@ type Contributed = (usize, Vec<Value>, Vec<i64>);
 
 /// Rows of an entity view, folded one event at a time.
 pub(crate) trait NaiveFold<E> {
-    fn fold(&mut self, event: &Recorded<E>) -> Result<(), FoldError>;
+    /// Folds into every row of the event; one that fails stays as it was if such are to be left out.
+    fn fold(&mut self, event: &Recorded<E>, leave_out: bool) -> Result<(), FoldError>;
 
     /// The rows, and what they all contribute.
     fn finish(self: Box<Self>) -> (ViewRows, Vec<Contributed>);
@@ -126,7 +127,7 @@ pub(crate) struct NaiveEntity<'v, V: EntityView> {
 }
 
 impl<V: EntityView> NaiveFold<V::Event> for NaiveEntity<'_, V> {
-    fn fold(&mut self, event: &Recorded<V::Event>) -> Result<(), FoldError> {
+    fn fold(&mut self, event: &Recorded<V::Event>, leave_out: bool) -> Result<(), FoldError> {
         let view = &self.entity.view;
         let mut done = Vec::new();
         for key in view.keys(event) {
@@ -136,12 +137,20 @@ impl<V: EntityView> NaiveFold<V::Event> for NaiveEntity<'_, V> {
             }
             let before = self.rows.remove(&stored_key);
             let row = before.as_ref().map(|(_, row, _)| row.clone());
-            if let Some(after) = view.fold(&key, row, event)? {
-                let position = match before {
-                    Some((_, row, position)) if row == after => position,
-                    _ => event.position,
-                };
-                self.rows.insert(stored_key.clone(), (key, after, position));
+            let after = match view.fold(&key, row, event) {
+                Ok(Some(after)) => {
+                    let position = match before {
+                        Some((_, row, position)) if row == after => position,
+                        _ => event.position,
+                    };
+                    Some((key, after, position))
+                }
+                Ok(None) => None,
+                Err(_) if leave_out => before,
+                Err(error) => return Err(error),
+            };
+            if let Some(after) = after {
+                self.rows.insert(stored_key.clone(), after);
             }
             done.push(stored_key);
         }
@@ -173,9 +182,29 @@ pub fn naive_fold<E: Send + Sync + 'static>(
     projection: &Projection<E>,
     events: &[Recorded<E>],
 ) -> Result<Vec<ViewRows>, FoldError> {
+    fold_all(projection, events, false)
+}
+
+/// The same, where an event is left out of each row that it cannot be folded into: as if the row had been parked and the
+/// event skipped.
+///
+/// # Errors
+/// A sum overflows.
+pub fn naive_fold_with_skips<E: Send + Sync + 'static>(
+    projection: &Projection<E>,
+    events: &[Recorded<E>],
+) -> Result<Vec<ViewRows>, FoldError> {
+    fold_all(projection, events, true)
+}
+
+fn fold_all<E: Send + Sync + 'static>(
+    projection: &Projection<E>,
+    events: &[Recorded<E>],
+    leave_out: bool,
+) -> Result<Vec<ViewRows>, FoldError> {
     let mut folds: Vec<_> = projection.entities.iter().map(|entity| entity.naive()).collect();
     for event in events {
-        folds.iter_mut().try_for_each(|fold| fold.fold(event))?;
+        folds.iter_mut().try_for_each(|fold| fold.fold(event, leave_out))?;
     }
     let mut views = Vec::new();
     let mut sums: Vec<HashMap<Vec<Value>, Vec<i64>>> = vec![HashMap::new(); projection.summaries.len()];

@@ -10,6 +10,7 @@ mod orders;
 mod pages;
 mod position;
 mod projections;
+mod replica;
 mod sales;
 mod schema;
 mod search;

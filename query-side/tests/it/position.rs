@@ -59,8 +59,27 @@ async fn a_request_waits_until_the_projection_is_there_and_a_notification_ends_t
 
 #[tokio::test]
 async fn a_notification_is_heard_well_before_the_next_slow_look() {
+    until_heard(&Service::start().await).await;
+}
+
+#[tokio::test]
+async fn a_listener_that_is_cut_off_in_the_middle_of_a_wait_costs_a_slow_look_and_comes_back() {
     let service = Service::start().await;
-    // The listener connects in the background: until it hears, an answer takes a slow look's quarter of a second.
+    until_heard(&service).await;
+    service.folded("catalogue", 100).await;
+    let ahead = token(101);
+    let (answer, ()) = tokio::join!(service.ask_at(PRODUCT, &ahead), async {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        service.cut_off_listener().await;
+        service.folded("catalogue", 101).await;
+        service.notify("catalogue", 101).await;
+    });
+    assert_eq!(answer.position(), ahead);
+    until_heard(&service).await;
+}
+
+/// The listener connects in the background: until it hears, an answer takes a slow look's quarter of a second.
+async fn until_heard(service: &Service) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         service.folded("catalogue", 100).await;

@@ -47,7 +47,7 @@ impl Shop {
 
     fn keep(&self, directory: &Path) -> DropGuard {
         let indexer =
-            SearchIndexer::open(directory, self.service.database.url(), self.indexes.clone()).unwrap();
+            SearchIndexer::open(directory, self.service.database().url(), self.indexes.clone()).unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(indexer.run(stop.clone()));
         stop.drop_guard()
@@ -264,11 +264,11 @@ async fn the_version_before_is_read_while_the_active_one_has_no_index_here() {
 async fn a_page_is_one_statement_whatever_its_size() {
     let (shop, _keeping) = Shop::indexed(PRODUCTS).await;
     // The service connects when it is asked, so after that setting.
-    let name = shop.service.database.name().to_owned();
+    let name = shop.service.database().name().to_owned();
     shop.service.sql(&format!("ALTER DATABASE {name} SET log_statement = 'all'")).await;
     let executed = format!(" {name} LOG:  execute ");
     let pages = || {
-        let log = std::fs::read_to_string(shop.service.database.log_path()).unwrap();
+        let log = std::fs::read_to_string(shop.service.database().log_path()).unwrap();
         log.lines().filter(|line| line.contains(&executed) && line.contains("FROM products_v1")).count()
     };
     for (text, hits) in [("cakestand", 1), ("heart", 2), ("r", 3)] {
@@ -329,7 +329,8 @@ async fn an_index_of_another_log_or_ahead_of_its_table_is_not_served() {
 /// Waits until whoever kept a directory has let go of it.
 async fn released(directory: &Path, shop: &Shop) {
     let free = async {
-        while SearchIndexer::open(directory, shop.service.database.url(), SearchIndexes::default()).is_err() {
+        while SearchIndexer::open(directory, shop.service.database().url(), SearchIndexes::default()).is_err()
+        {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };

@@ -8,9 +8,9 @@ async fn statements(service: &Service, query: &str) -> usize {
     for _ in 0..4 {
         service.ask(query).await.data();
     }
-    let name = format!(" {} LOG:  execute ", service.database.name());
+    let name = format!(" {} LOG:  execute ", service.database().name());
     let count = || {
-        let log = std::fs::read_to_string(service.database.log_path()).unwrap();
+        let log = std::fs::read_to_string(service.database().log_path()).unwrap();
         log.lines().filter(|line| line.contains(&name) && line.contains("SELECT")).count()
     };
     let before = count();
@@ -21,9 +21,9 @@ async fn statements(service: &Service, query: &str) -> usize {
 #[tokio::test]
 async fn a_page_takes_as_many_statements_at_5_rows_as_at_100() {
     let service = Service::start_without_tables().await;
-    service.sql(&format!("ALTER DATABASE {} SET log_statement = 'all'", service.database.name())).await;
+    service.sql(&format!("ALTER DATABASE {} SET log_statement = 'all'", service.database().name())).await;
     // The service connects when it is asked, so after that setting.
-    let pool = read_model::pool(service.database.url(), 1).unwrap();
+    let pool = read_model::pool(service.database().url(), 1).unwrap();
     engine::migrate(&pool).await.unwrap();
     read_model::migrate(&pool).await.unwrap();
     service.folded("catalogue", 100).await;

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 pub const LOG: u32 = 0xcafe;
 
 pub struct Service {
-    pub database: TestDatabase,
+    /// None on servers that a test started itself.
+    database: Option<TestDatabase>,
     pub address: String,
     pool: Pool,
     client: reqwest::Client,
@@ -61,21 +62,29 @@ impl Service {
     /// With tables and nothing in them.
     pub async fn start_with(change: impl FnOnce(&mut QueryConfig)) -> Self {
         let database = test_database().await;
-        let pool = read_model::pool(database.url(), 2).unwrap();
-        engine::migrate(&pool).await.unwrap();
-        read_model::migrate(&pool).await.unwrap();
-        Self::serve(database, pool, change).await
+        let (pool, url) = (with_tables(database.url()).await, database.url().to_owned());
+        Self::serve(Some(database), &url, pool, change).await
     }
 
     /// Before any table is there.
     pub async fn start_without_tables() -> Self {
         let database = test_database().await;
-        let pool = read_model::pool(database.url(), 2).unwrap();
-        Self::serve(database, pool, |_| {}).await
+        let (pool, url) = (read_model::pool(database.url(), 2).unwrap(), database.url().to_owned());
+        Self::serve(Some(database), &url, pool, |_| {}).await
     }
 
-    async fn serve(database: TestDatabase, pool: Pool, change: impl FnOnce(&mut QueryConfig)) -> Self {
-        let mut config = QueryConfig::new(database.url());
+    /// With tables and nothing in them, written on one server and read on another.
+    pub async fn between(written: &str, read: &str) -> Self {
+        Self::serve(None, read, with_tables(written).await, |_| {}).await
+    }
+
+    async fn serve(
+        database: Option<TestDatabase>,
+        read: &str,
+        pool: Pool,
+        change: impl FnOnce(&mut QueryConfig),
+    ) -> Self {
+        let mut config = QueryConfig::new(read);
         config.connections = 4;
         change(&mut config);
         let router = query_side::router(&config).unwrap();
@@ -83,6 +92,10 @@ impl Service {
         let address = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { database, address, pool, client: reqwest::Client::new() }
+    }
+
+    pub fn database(&self) -> &TestDatabase {
+        self.database.as_ref().expect("a database of the tests' server")
     }
 
     /// Carries out SQL as the projections would.
@@ -112,6 +125,13 @@ impl Service {
     /// Changes the status row of a projection's worker.
     pub async fn worker(&self, projection: &str, assignments: &str) {
         self.sql(&format!("UPDATE projection_version SET {assignments} WHERE name = '{projection}'")).await;
+    }
+
+    /// Ends the connection that hears notifications.
+    pub async fn cut_off_listener(&self) {
+        let cut = "DO $$ BEGIN ASSERT (SELECT count(pg_terminate_backend(pid)) = 1 FROM pg_stat_activity
+            WHERE datname = current_database() AND query LIKE 'LISTEN %'), 'one listener'; END $$";
+        self.sql(cut).await;
     }
 
     pub async fn notify(&self, projection: &str, position: u64) {
@@ -199,6 +219,14 @@ impl Service {
         let body = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}, no JSON: {text}"));
         Answer { status, headers, body }
     }
+}
+
+/// A pool for a database that gets its tables first.
+async fn with_tables(url: &str) -> Pool {
+    let pool = read_model::pool(url, 2).unwrap();
+    engine::migrate(&pool).await.unwrap();
+    read_model::migrate(&pool).await.unwrap();
+    pool
 }
 
 /// The token of a position of the tests' log.

@@ -18,6 +18,7 @@ mod search;
 mod shop;
 mod spine;
 mod traces;
+mod waiting;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

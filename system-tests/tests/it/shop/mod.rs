@@ -6,7 +6,7 @@ mod invoices;
 mod kills;
 mod ledger;
 mod month;
-mod rebuilt;
+pub(crate) mod rebuilt;
 mod sample;
 
 use std::path::Path;

@@ -27,7 +27,7 @@ async fn headwater(command: &[&str], data_dir: &Path) -> Result<Output> {
 }
 
 /// The same, which has to go well; gives what it printed as JSON.
-pub(super) async fn told(command: &[&str], data_dir: &Path) -> Result<Value> {
+pub(crate) async fn told(command: &[&str], data_dir: &Path) -> Result<Value> {
     let output = headwater(&[command, &["--json"]].concat(), data_dir).await?;
     ensure!(output.status.success(), "{command:?}: {output:?}");
     Ok(serde_json::from_slice(&output.stdout)?)
