@@ -8,14 +8,17 @@ use tokio_postgres::Row;
 use super::super::error::ReadError;
 
 /// Every version of every projection, in one statement. Ages are worked out by the server's clock, which wrote the
-/// heartbeat too.
+/// heartbeat too. A replica that has yet to replay what it has received knows of heartbeats up to its last transaction: it
+/// is behind, not the worker silent.
 pub(super) const STATUS_SQL: &str =
     "SELECT v.name, v.version, v.fold, v.stage, v.version = p.active_version AS active, v.state,
         v.log_identity, v.position, v.head_position, v.lag_events, v.heartbeat_at,
-        extract(epoch FROM now() - v.heartbeat_at)::float8 AS heartbeat_age,
+        extract(epoch FROM known.until - v.heartbeat_at)::float8 AS heartbeat_age,
         extract(epoch FROM now() - v.pending_since)::float8 AS pending_age,
         CASE WHEN v.history_to = v.position THEN v.history_from END AS history_from, v.history_since, v.parked
     FROM projection_version v JOIN projection p ON p.name = v.name
+    CROSS JOIN (SELECT CASE WHEN pg_is_in_recovery() AND pg_last_wal_receive_lsn() <> pg_last_wal_replay_lsn()
+        THEN pg_last_xact_replay_timestamp() ELSE now() END) known (until)
     ORDER BY v.name, v.version";
 
 /// What is known of one version of a projection.

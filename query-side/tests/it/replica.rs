@@ -41,6 +41,17 @@ impl Servers {
         Self { primary, replica, _folder: folder }
     }
 
+    /// Waits until the replica has all that the primary has now.
+    async fn until_replayed(&self) {
+        let (primary, replica) = (connect(&self.primary).await, connect(&self.replica).await);
+        let at: String = primary.query_one("SELECT pg_current_wal_lsn()::text", &[]).await.unwrap().get(0);
+        let is_there = format!("SELECT pg_last_wal_replay_lsn() >= '{at}'::pg_lsn");
+        let deadline = Instant::now() + PATIENCE;
+        while !replica.query_one(&is_there, &[]).await.unwrap().get::<_, bool>(0) {
+            assert!(Instant::now() < deadline, "the replica never gets there");
+        }
+    }
+
     /// What happens on the primary does not reach the replica from now on.
     async fn pause(&self) {
         let database = connect(&self.replica).await;
@@ -92,6 +103,9 @@ async fn a_replica_that_lags_is_waited_for_and_answers_no_further_than_it_is() {
     }
     assert_eq!(service.ask_at(PRODUCT, &token(100)).await.data(), &json!({ "product": null }));
 
+    // The worker has been silent for a while, and the replica does not hear of its next word.
+    service.worker("catalogue", "heartbeat_at = now() - interval '8.5 seconds'").await;
+    servers.until_replayed().await;
     servers.pause().await;
     service.products(1).await;
     service.sql("UPDATE products_v1 SET sku = 'A'").await;
@@ -100,7 +114,10 @@ async fn a_replica_that_lags_is_waited_for_and_answers_no_further_than_it_is() {
     let ahead = token(101);
     let behind = service.ask_at(PRODUCT, &ahead).await;
     assert_eq!(behind.code(), "READ_MODEL_BEHIND", "{:#}", behind.body);
-    assert_eq!(behind.details()["position"], token(100));
+    assert_eq!(
+        (&behind.details()["reason"], &behind.details()["position"]),
+        (&json!("behind"), &json!(token(100)))
+    );
     let without = service.ask(PRODUCT).await;
     assert_eq!((&without.data()["product"], without.position()), (&Value::Null, token(100).as_str()));
 
