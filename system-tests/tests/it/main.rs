@@ -28,6 +28,14 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the workspace").to_owned()
 }
 
+/// A connection to the database of a running `up`.
+async fn database(data_dir: &Path) -> anyhow::Result<tokio_postgres::Client> {
+    let url = std::fs::read_to_string(data_dir.join("database-url"))?;
+    let (database, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
+    tokio::spawn(connection);
+    Ok(database)
+}
+
 /// A temporary home for data. Such folders are closed to others, but the private PostgreSQL of a root process runs
 /// as another account and must be able to reach its own folder inside.
 fn home() -> anyhow::Result<tempfile::TempDir> {

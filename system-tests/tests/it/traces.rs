@@ -13,7 +13,7 @@ use system_tests::collector::{Collector, Received, text};
 use system_tests::rotel::Rotel;
 use system_tests::{Client, Headwater, Options, eventually};
 
-use crate::home;
+use crate::{database, home};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -292,9 +292,7 @@ async fn no_personal_data_leaves_by_traces_logs_or_metrics() -> Result<()> {
 
 /// The database refuses what is written and what is asked, and quotes a row each time.
 async fn errors_of_the_database(client: &Client, running: &Headwater, data_dir: &Path) -> Result<()> {
-    let url = std::fs::read_to_string(data_dir.join("database-url"))?;
-    let (database, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
-    tokio::spawn(connection);
+    let database = database(data_dir).await?;
     let writes = "
         SET search_path = headwater;
         CREATE FUNCTION quoting(name text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN

@@ -1,15 +1,14 @@
 //! Read your own writes through the shipped binary, when the worker of a projection is slow and while a projection is
 //! built anew.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use system_tests::{Answer, Client, Headwater, Options, eventually};
 
-use crate::home;
 use crate::shop::rebuilt::told;
+use crate::{database, home};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -27,13 +26,6 @@ async fn list(client: &Client, sku: &str) -> Result<Answer> {
 async fn ask(client: &Client, sku: &str, at: Option<&str>) -> Result<Value> {
     let query = "query($sku: String!) { product(sku: $sku) { sku price { amount } } }";
     Ok(client.query(query, &json!({ "sku": sku }), at).await?.body)
-}
-
-async fn database(data_dir: &Path) -> Result<tokio_postgres::Client> {
-    let url = std::fs::read_to_string(data_dir.join("database-url"))?;
-    let (database, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
-    tokio::spawn(connection);
-    Ok(database)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,12 +10,11 @@ use serde_json::json;
 use system_tests::prometheus::Prometheus;
 use system_tests::{Client, Headwater, Options, eventually, free_addresses};
 use tempfile::TempDir;
-use tokio_postgres::NoTls;
 use uuid::Uuid;
 
 use super::live::configure;
-use crate::home;
 use crate::parked::{append_unreadable_order, headwater};
+use crate::{database, home};
 
 /// For a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -159,9 +158,7 @@ async fn a_payment_gateway_that_does_not_answer() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_in_which_a_worker_is_held_up() -> Result<()> {
     let mut watched = Watched::start(&[]).await?;
-    let url = std::fs::read_to_string(watched.data_dir.join("database-url"))?;
-    let (mut database, connection) = tokio_postgres::connect(url.trim(), NoTls).await?;
-    tokio::spawn(connection);
+    let mut database = database(&watched.data_dir).await?;
     // Its row in our hands: each of its transactions waits for us.
     let held = database.transaction().await?;
     let row = "SELECT FROM headwater.projection_version WHERE name = 'customers' FOR UPDATE";
@@ -180,9 +177,7 @@ async fn a_table_whose_rows_are_not_those_of_the_log() -> Result<()> {
     let (client, asked) = (watched.client()?, "{ customers(first: 1) { totalCount } }");
     let seen = client.query(asked, &json!({}), Some(registered.position())).await?;
     ensure!(seen.body["data"]["customers"]["totalCount"] == 1, "{seen:?}");
-    let url = std::fs::read_to_string(watched.data_dir.join("database-url"))?;
-    let (database, connection) = tokio_postgres::connect(url.trim(), NoTls).await?;
-    tokio::spawn(connection);
+    let database = database(&watched.data_dir).await?;
     // As if a row had been lost: what the engine counted no longer fits what the log says.
     let counted =
         "UPDATE headwater.projection_checksum SET row_count = row_count + 1 WHERE view = 'customers'";
