@@ -12,7 +12,7 @@ use engine::{
     DecodeFailure, Decoder, Dispatch, DispatchError, FoldError, Outgoing, Projection, Reaction, Recorded,
     Refusal, Saga, Table, saga_table,
 };
-use event_store::{EventId, EventStore, Expected, Metadata, NewEvent, RecordedEvent, StreamId};
+use event_store::{AppendError, EventId, EventStore, Expected, Metadata, NewEvent, RecordedEvent, StreamId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -271,6 +271,8 @@ fn outcome(command: Command) -> Event {
     }
 }
 
+const APPEND_TRIES: u32 = 5;
+
 /// Appends to the transfer's stream, as the answer to this command.
 pub async fn append(store: &EventStore, transfer: Uuid, event: &Event, command: Uuid) -> LogPosition {
     let event = NewEvent {
@@ -279,7 +281,16 @@ pub async fn append(store: &EventStore, transfer: Uuid, event: &Event, command: 
         data: Bytes::from(serde_json::to_vec(event).unwrap()),
         metadata: Metadata::of_command(command, 1, Timestamp::now()),
     };
-    store.append(&StreamId::new(TRANSFER, &transfer), Expected::Any, vec![event]).await.unwrap().position
+    let stream = StreamId::new(TRANSFER, &transfer);
+    // An outcome that is not known, as when a crash cancels many calls of the connection at once, is settled by the very same
+    // once more.
+    for _ in 0..APPEND_TRIES {
+        match store.append(&stream, Expected::Any, vec![event.clone()]).await {
+            Err(AppendError::Unknown(_)) => {}
+            appended => return appended.unwrap().position,
+        }
+    }
+    panic!("the log does not say whether it took the event");
 }
 
 /// Appends something that is nobody's answer.
