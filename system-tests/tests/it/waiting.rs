@@ -1,7 +1,7 @@
 //! Read your own writes through the shipped binary, when the worker of a projection is slow and while a projection is
 //! built anew.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -85,8 +85,9 @@ async fn what_was_written_is_read_while_the_projection_is_built_anew_and_readers
     let rebuilt = tokio::spawn(async move { told(&["rebuild", "catalogue"], &data_dir).await });
     let mut pence = 450;
     // Some more when it is over: from the new version.
-    let mut more = 5;
+    let (begun, mut more) = (Instant::now(), 5);
     while more > 0 {
+        ensure!(begun.elapsed() < PATIENCE, "the projection is not built in {PATIENCE:?}");
         more -= i32::from(rebuilt.is_finished());
         pence += 1;
         let amount = format!("{}.{:02}", pence / 100, pence % 100);
