@@ -237,6 +237,8 @@ pub async fn serve(
     Server::builder()
         .accept_http1(true)
         .max_concurrent_streams(MAX_CALLS_PER_CONNECTION)
+        // A client whose task ends takes back all its calls at once; the other calls of its connection go on.
+        .http2_max_pending_accept_reset_streams(Some(MAX_CALLS_PER_CONNECTION as usize))
         .initial_stream_window_size(CALL_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))

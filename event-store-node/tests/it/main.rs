@@ -6,6 +6,7 @@ mod against_model;
 mod append;
 mod backup;
 mod batch_append;
+mod cancelled;
 mod conformance;
 mod crash;
 mod delete;
