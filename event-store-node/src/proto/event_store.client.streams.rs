@@ -216,11 +216,8 @@ pub mod read_resp {
             pub prepare_position: u64,
             #[prost(uint64, tag = "5")]
             pub commit_position: u64,
-            #[prost(map = "string, string", tag = "6")]
-            pub metadata: ::std::collections::HashMap<
-                ::prost::alloc::string::String,
-                ::prost::alloc::string::String,
-            >,
+            #[prost(message, repeated, tag = "6")]
+            pub metadata: ::prost::alloc::vec::Vec<super::super::Property>,
             #[prost(bytes = "bytes", tag = "7")]
             pub custom_metadata: ::prost::bytes::Bytes,
             #[prost(bytes = "bytes", tag = "8")]
@@ -680,6 +677,15 @@ pub mod tombstone_resp {
         #[prost(message, tag = "2")]
         NoPosition(()),
     }
+}
+/// An entry of the map from string to string that the protocol has here; the same on the wire. Every event that is read
+/// has three, for which a table of owned text would be made and dropped again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Property {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub name: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub value: ::prost::bytes::Bytes,
 }
 /// Generated server implementations.
 pub mod streams_server {

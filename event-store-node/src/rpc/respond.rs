@@ -1,18 +1,16 @@
 //! What reads and subscriptions send: recorded events with their links resolved, and the marks between them.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use contract::LogPosition;
 
 use super::uuids::{self, UuidForm};
 use crate::links;
 use crate::proto::StreamIdentifier;
-use crate::proto::streams::ReadResp;
 use crate::proto::streams::read_resp::read_event::{Position, RecordedEvent};
 use crate::proto::streams::read_resp::{
     CaughtUp, Checkpoint, Content, ReadEvent, StreamNotFound, SubscriptionConfirmation,
 };
+use crate::proto::streams::{Property, ReadResp};
 use crate::storage::{Record, Revision, Storage, StorageError};
 
 /// How events are to be sent.
@@ -40,11 +38,12 @@ pub(super) fn event(storage: &Storage, record: Record, form: Form) -> Result<Rea
 /// An event as it goes over the wire.
 pub(super) fn recorded(record: Record, form: UuidForm) -> RecordedEvent {
     let content_type = if record.is_json { "application/json" } else { "application/octet-stream" };
-    let metadata = HashMap::from([
-        ("type".to_owned(), record.type_name().to_owned()),
-        ("created".to_owned(), record.recorded_ticks.to_string()),
-        ("content-type".to_owned(), content_type.to_owned()),
-    ]);
+    let property = |name: &'static str, value| Property { name: Bytes::from_static(name.as_bytes()), value };
+    let metadata = vec![
+        property("type", record.event_type),
+        property("created", record.recorded_ticks.to_string().into()),
+        property("content-type", Bytes::from_static(content_type.as_bytes())),
+    ];
     RecordedEvent {
         id: Some(uuids::to_wire(record.id, form)),
         stream_identifier: Some(StreamIdentifier { stream_name: record.stream }),
