@@ -21,6 +21,13 @@ pub enum Benchmark {
     /// The history is that of an import, its orders, payments, shipments and returns repeated under other ids until there
     /// are so many events.
     Projections(ProjectionsBenchFlags),
+    /// Measure how soon what was written is read, at a steady rate of commands
+    ///
+    /// From the answer of a command to that of a GraphQL query with its token, asked for at once: for one command in ten
+    /// the product whose price it changed, for one in a hundred a search for the product it listed.
+    Live(LiveBenchFlags),
+    /// Measure how long queries are held when readers switch from one version of a projection to another and back
+    Switches(SwitchesBenchFlags),
     /// Measure the node alone through the official Rust client: appends, reads, and how it does as the log grows
     ///
     /// Every append is synced before it is answered, so the disk sets the limit: how often it syncs is measured at the
@@ -41,6 +48,37 @@ pub struct ProjectionsBenchFlags {
     /// How often to rebuild, 1 to 50
     #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=50))]
     pub runs: u8,
+    /// A folder on the disk to measure, which must not be in memory [default: the temporary folder]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to measure what is read at once.
+#[derive(Debug, Clone, Args)]
+pub struct LiveBenchFlags {
+    /// How many commands are sent a second, 1 to 100000, whether those before are answered or not
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rate: u32,
+    /// For how long, 1 to 3600
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub seconds: u16,
+    /// A folder on the disk to measure, which must not be in memory [default: the temporary folder]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to measure switches.
+#[derive(Debug, Clone, Args)]
+pub struct SwitchesBenchFlags {
+    /// How many, 1 to 10000
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub switches: u16,
     /// A folder on the disk to measure, which must not be in memory [default: the temporary folder]
     #[arg(long, value_name = "DIRECTORY")]
     pub dir: Option<PathBuf>,

@@ -5,18 +5,23 @@
 pub mod flags;
 mod import;
 mod limits;
+mod live;
 mod node;
 mod place;
 mod process;
 mod projections;
 mod report;
+mod shop;
 mod sink;
 mod start;
+mod switches;
 mod system;
 mod telemetry;
 
 pub use import::import;
+pub use live::live;
 pub use node::node;
 pub use projections::projections;
 pub use start::start;
+pub use switches::switches;
 pub use telemetry::telemetry;

@@ -1,5 +1,7 @@
 //! What a benchmark tells, for people and for programs.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
@@ -141,6 +143,32 @@ impl Report {
     }
 }
 
+/// How long something took, each time.
+#[derive(Debug)]
+pub struct Sorted(Vec<Duration>);
+
+impl Sorted {
+    /// In any order.
+    #[must_use]
+    pub fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
+    /// How often.
+    #[must_use]
+    pub fn count(&self) -> f64 {
+        self.0.len() as f64
+    }
+
+    /// Seconds that this share of them does not exceed, 0 to 1; not a number when there are none.
+    #[must_use]
+    pub fn at(&self, share: f64) -> f64 {
+        let rank = (self.0.len() as f64 * share).ceil() as usize;
+        self.0.get(rank.saturating_sub(1)).map_or(f64::NAN, Duration::as_secs_f64)
+    }
+}
+
 /// Whole numbers as such.
 fn by_key(figures: &[Figure]) -> Map<String, Value> {
     let number = |value: f64| {
@@ -176,6 +204,13 @@ fn cores() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_hundred_times_the_last_is_above_the_share_of_99() {
+        let sorted = Sorted::of((1..=100).rev().map(Duration::from_secs).collect());
+        assert_eq!([0.0, 0.5, 0.99, 1.0].map(|share| sorted.at(share)), [1.0, 50.0, 99.0, 100.0]);
+        assert!(Sorted::of(Vec::new()).at(0.5).is_nan());
+    }
 
     #[test]
     fn the_median_stands_between_the_least_and_the_most() {

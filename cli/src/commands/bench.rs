@@ -12,6 +12,8 @@ pub async fn run(benchmark: Benchmark) -> Result<(), Failure> {
             Benchmark::Start(flags) => bench::start(flags).await,
             Benchmark::Telemetry(flags) => bench::telemetry(flags).await,
             Benchmark::Projections(flags) => bench::projections(flags).await,
+            Benchmark::Live(flags) => bench::live(flags).await,
+            Benchmark::Switches(flags) => bench::switches(flags).await,
             Benchmark::Node(flags) => bench::node(flags).await,
         }
     };

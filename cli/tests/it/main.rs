@@ -69,6 +69,8 @@ fn every_command_has_a_page_that_names_its_flags() {
         (vec!["bench", "import"], "--runs"),
         (vec!["bench", "node"], "--events"),
         (vec!["bench", "projections"], "--runs"),
+        (vec!["bench", "live"], "--rate"),
+        (vec!["bench", "switches"], "--switches"),
         (vec!["log", "check"], "--eventstore"),
         (vec!["node", "verify"], "--json"),
         (vec!["node", "backup"], "TARGET"),

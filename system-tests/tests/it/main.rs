@@ -1,6 +1,7 @@
 //! One test binary: the house, and the whole path.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by failing")]
 
+mod bench;
 mod containers;
 mod contexts;
 mod documents;

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::target::{Target, event, failed};
+use crate::bench::report::Sorted;
 use crate::failure::Failure;
 
 /// As often as the node has synced its log.
@@ -118,15 +119,11 @@ pub async fn measure(
     }
     let elapsed = begun.elapsed();
     let syncs = target.process.metric(SYNCS).await? - syncs_before;
-    latencies.sort_unstable();
-    let at = |share: f64| {
-        let index = (latencies.len() as f64 * share) as usize;
-        latencies.get(index.min(latencies.len().saturating_sub(1))).map_or(f64::NAN, Duration::as_secs_f64)
-    };
+    let latencies = Sorted::of(latencies);
     Ok(Appends {
-        per_second: latencies.len() as f64 / elapsed.as_secs_f64(),
-        per_sync: latencies.len() as f64 / syncs,
-        p50: at(0.5),
-        p99: at(0.99),
+        per_second: latencies.count() / elapsed.as_secs_f64(),
+        per_sync: latencies.count() / syncs,
+        p50: latencies.at(0.5),
+        p99: latencies.at(0.99),
     })
 }
