@@ -128,7 +128,7 @@ async fn readers_go_back_to_a_slower_version_before_the_work_is_done() {
     database.execute(back).await;
     // Each of them has more to do than can be done at once, and the first version is the slower one.
     database.execute(&slow(0.0003)).await;
-    let events: Vec<_> = (1_000..4_000).map(opened).collect();
+    let events: Vec<_> = (1_000..7_000).map(opened).collect();
     log.append_many(&events).await;
     let end = log.store.head().await.unwrap();
     let engine = Running::start(&log, &database);
