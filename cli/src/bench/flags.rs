@@ -59,7 +59,7 @@ pub struct ProjectionsBenchFlags {
 /// How to measure what is read at once.
 #[derive(Debug, Clone, Args)]
 pub struct LiveBenchFlags {
-    /// How many commands are sent a second, 1 to 100000, whether those before are answered or not
+    /// How many commands are sent a second, 1 to 100000, while no more than 512 are under way
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rate: u32,
     /// For how long, 1 to 3600

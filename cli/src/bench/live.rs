@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -13,21 +12,17 @@ use super::flags::LiveBenchFlags;
 use super::limits;
 use super::place::Place;
 use super::report::{Figure, Report, Sorted, Unit};
-use super::shop::{Read, Shop};
+use super::shop::{PRODUCTS, Read, Shop, sku};
 use super::system::{ROLES, System};
 use crate::bar;
 use crate::failure::Failure;
-
-/// Products whose prices are changed by turns.
-pub(super) const PRODUCTS: u64 = 1_000;
-const LISTED_AT_ONCE: usize = 32;
 
 /// Of so many commands one is followed by a query for its product.
 const COMMANDS_PER_QUERY: u64 = 10;
 /// Of so many commands one lists a product that is searched for.
 const COMMANDS_PER_SEARCH: u64 = 100;
 
-/// Commands and queries under way at most; when there are more the rate is not reached, which is told.
+/// Commands under way at most, with what is asked after them; at the next one the rate is not kept, which is told.
 const UNDER_WAY_MAX: usize = 512;
 
 /// One that was measured.
@@ -48,48 +43,35 @@ pub async fn live(flags: &LiveBenchFlags) -> Result<(), Failure> {
     let limits = limits::of_disk_and_database(place.path()).await?;
     let (system, _) = System::start(&place.path().join("data")).await?;
     let shop = Shop::of(&system)?;
-    let products = Arc::new(fill(&shop).await?);
+    let products = Arc::new(shop.fill().await?);
     let run = commands(&shop, &products, flags).await?;
     system.stop().await?;
     Report { name: "live", roles: ROLES, limits, runs: vec![run] }.print(flags.json)
 }
 
-pub(super) fn sku(product: u64) -> String {
-    format!("MUG-{product}")
-}
-
-/// Lists the products and gives their ids.
-///
-/// # Errors
-/// One is not listed.
-pub(super) async fn fill(shop: &Shop) -> Result<Vec<Uuid>, Failure> {
-    let listed = stream::iter(0..PRODUCTS).map(|product| async move {
-        let (id, _) = shop.list(&sku(product)).await?;
-        Ok::<_, Failure>(id)
-    });
-    listed.buffered(LISTED_AT_ONCE).try_collect().await
-}
-
-/// Sends each command when its time has come, whatever became of those before it.
+/// Sends each command when its time has come, or once there is a place for it, until the time is over.
 async fn commands(
     shop: &Shop,
     products: &Arc<Vec<Uuid>>,
     flags: &LiveBenchFlags,
 ) -> Result<Vec<Figure>, Failure> {
-    let count = u64::from(flags.rate) * u64::from(flags.seconds);
-    let bar = bar::count_bar(count, "commands and queries");
+    let (rate, lasting) = (f64::from(flags.rate), Duration::from_secs(flags.seconds.into()));
+    let bar = bar::count_bar(flags.seconds.into(), "commands and queries");
     let places = Arc::new(Semaphore::new(UNDER_WAY_MAX));
     let (mut under_way, mut ended) = (JoinSet::new(), Ended::default());
     let begun = Instant::now();
-    for number in 0..count {
-        let due = begun + Duration::from_secs_f64(number as f64 / f64::from(flags.rate));
-        tokio::time::sleep_until(due.into()).await;
+    for number in 0.. {
+        let due = Duration::from_secs_f64(number as f64 / rate);
+        if due.max(begun.elapsed()) >= lasting {
+            break;
+        }
+        tokio::time::sleep_until((begun + due).into()).await;
         let place = Arc::clone(&places).acquire_owned().await.map_err(|error| Failure::of(&error))?;
         under_way.spawn(command(shop.clone(), Arc::clone(products), number, place));
         while let Some(one) = under_way.try_join_next() {
             ended.add(one.map_err(|error| Failure::of(&error))??);
-            bar.inc(1);
         }
+        bar.set_position(begun.elapsed().as_secs());
     }
     while let Some(one) = under_way.join_next().await {
         ended.add(one.map_err(|error| Failure::of(&error))??);
@@ -108,7 +90,7 @@ async fn command(
     let sent = Instant::now();
     if number.is_multiple_of(COMMANDS_PER_SEARCH) {
         let sku = format!("FOUND-{number}");
-        let (_, written) = shop.list(&sku).await?;
+        let written = shop.list(&sku).await?;
         let took = Timed::Command(written.answered - sent);
         return match shop.search(&sku, &written.token).await? {
             Read::Answered(true) => Ok(vec![took, Timed::Search(written.answered.elapsed())]),

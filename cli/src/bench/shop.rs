@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use contract::ErrorCode;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::Response;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -12,6 +13,15 @@ use crate::failure::Failure;
 
 const BY_SKU: &str = "query($text: String!) { product(sku: $text) { sku price { amount } } }";
 const FOUND: &str = "query($text: String!) { searchProducts(text: $text, first: 1) { nodes { sku } } }";
+
+/// Products that there are, after `fill`.
+pub const PRODUCTS: u64 = 1_000;
+const LISTED_AT_ONCE: usize = 32;
+
+/// The SKU of one of them.
+pub fn sku(product: u64) -> String {
+    format!("MUG-{product}")
+}
 
 /// A client of a running system.
 #[derive(Debug, Clone)]
@@ -27,7 +37,8 @@ pub struct Written {
     pub token: String,
     /// When its answer was there.
     pub answered: Instant,
-    id: Uuid,
+    /// The product.
+    pub id: Uuid,
 }
 
 /// What became of a query.
@@ -49,14 +60,23 @@ impl Shop {
         Ok(Self { http, url: system.url() })
     }
 
-    /// Lists a product and gives its id with the token.
+    /// Lists the products and gives their ids.
+    ///
+    /// # Errors
+    /// One is not listed.
+    pub async fn fill(&self) -> Result<Vec<Uuid>, Failure> {
+        let listed =
+            stream::iter(0..PRODUCTS).map(|product| async move { Ok(self.list(&sku(product)).await?.id) });
+        listed.buffered(LISTED_AT_ONCE).try_collect().await
+    }
+
+    /// Lists a product.
     ///
     /// # Errors
     /// It is not listed.
-    pub async fn list(&self, sku: &str) -> Result<(Uuid, Written), Failure> {
+    pub async fn list(&self, sku: &str) -> Result<Written, Failure> {
         let product = json!({ "sku": sku, "name": "Measured mug", "price": pounds(1) });
-        let written = self.command("/v1/products", &product).await?;
-        Ok((written.id, written))
+        self.command("/v1/products", &product).await
     }
 
     /// Gives a product another price.

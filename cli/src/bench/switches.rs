@@ -13,11 +13,10 @@ use uuid::Uuid;
 
 use super::flags::SwitchesBenchFlags;
 use super::limits;
-use super::live::{PRODUCTS, fill, sku};
 use super::place::Place;
 use super::process::LOOK_EVERY;
 use super::report::{Figure, Report, Sorted, Unit};
-use super::shop::{Read, Shop};
+use super::shop::{PRODUCTS, Read, Shop, sku};
 use super::system::{ROLES, System};
 use crate::bar;
 use crate::data_dir::DataDir;
@@ -43,7 +42,7 @@ pub async fn switches(flags: &SwitchesBenchFlags) -> Result<(), Failure> {
     let data = place.path().join("data");
     let (system, _) = System::start(&data).await?;
     let shop = Shop::of(&system)?;
-    let products = Arc::new(fill(&shop).await?);
+    let products = Arc::new(shop.fill().await?);
     let url = DataDir::existing(&data)?.published_database_url();
     let url = url.ok_or_else(|| Failure::run("the system that was started has no database"))?;
     let pool = read_model::pool(&url, 1).map_err(|error| Failure::of(&error))?;
