@@ -6,7 +6,7 @@ pub mod catalogue;
 mod column;
 pub mod customers;
 mod hints;
-mod migrate;
+mod migrations;
 mod pool;
 pub mod search;
 pub mod shop;
@@ -14,7 +14,7 @@ mod view;
 
 pub use column::UnknownName;
 pub use hints::{Hints, Subscription};
-pub use migrate::{MigrateError, migrate};
+pub use migrations::{MIGRATION_HISTORY, migrations};
 pub use pool::{APPLICATION_NAME, PoolError, READ_TIMEOUT, WRITE_TIMEOUT, pool, reader_pool};
 pub use view::{Later, Past, Projection, View};
 

@@ -61,6 +61,8 @@ pub enum Account {
 pub struct Options {
     /// Where the data is; kept over restarts.
     pub data_dir: PathBuf,
+    /// Another binary than [`binary()`].
+    pub program: Option<PathBuf>,
     /// As whom.
     pub account: Account,
     /// Where to serve REST and GraphQL; a free port when nothing is said.
@@ -83,6 +85,7 @@ impl Options {
     pub fn at(data_dir: &Path) -> Self {
         Self {
             data_dir: data_dir.to_owned(),
+            program: None,
             account: Account::Own,
             public: None,
             node: None,
@@ -144,7 +147,11 @@ impl Headwater {
         let sandbox = options.sandbox.unwrap_or(sandbox);
         let output = File::create(&log)?;
         let copy = (options.account != Account::Own).then(readable_copy).transpose()?;
-        let program = copy.as_ref().map_or(binary()?.to_owned(), |copy| copy.path().join("headwater"));
+        let program = match (&options.program, &copy) {
+            (Some(program), _) => program.clone(),
+            (None, Some(copy)) => copy.path().join("headwater"),
+            (None, None) => binary()?.to_owned(),
+        };
         let mut command = Command::new(program);
         command.arg("up").arg("--data-dir").arg(&options.data_dir);
         if !options.sample {

@@ -37,7 +37,9 @@ pub async fn start(
 ) -> Result<Vec<engine::Readiness>, Failure> {
     let pool = read_model::pool(database_url, connections(projections.len()))
         .map_err(|error| Failure::of(&error))?;
-    read_model::migrate(&pool).await.map_err(|error| Failure::of(&error))?;
+    engine::migrate_with(&pool, read_model::migrations(), read_model::MIGRATION_HISTORY)
+        .await
+        .map_err(|error| Failure::of(&error))?;
     process_managers::migrate(&pool).await.map_err(|error| Failure::of(&error))?;
     engine::migrate(&pool).await.map_err(|error| Failure::of(&error))?;
     let engine = Engine::new(projections, store, pool, projections::decoder(vault))

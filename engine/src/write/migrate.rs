@@ -2,7 +2,7 @@
 
 use std::ops::DerefMut;
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Client, Pool};
 use refinery::Runner;
 
 use super::SCHEMA;
@@ -37,10 +37,23 @@ pub async fn migrate_with(pool: &Pool, mut runner: Runner, history_table: &str) 
     let migrated = async {
         client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {SCHEMA}")).await?;
         runner.set_migration_table_name(history_table);
-        runner.run_async(client.deref_mut().deref_mut()).await?;
+        if !all_are_there(&mut client, &runner, history_table).await? {
+            runner.run_async(client.deref_mut().deref_mut()).await?;
+        }
         Ok(())
     }
     .await;
     client.execute("SELECT pg_advisory_unlock($1)", &[&MIGRATION_LOCK]).await?;
     migrated
+}
+
+/// Whether nothing is left to do. A newer binary may have added tables of its own, which a run would refuse; after a deploy
+/// that was taken back they stay.
+async fn all_are_there(client: &mut Client, runner: &Runner, history_table: &str) -> Result<bool, EngineError> {
+    let is_begun = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&history_table]).await?;
+    if !is_begun.get::<_, bool>(0) {
+        return Ok(false);
+    }
+    let applied = runner.get_applied_migrations_async(client.deref_mut().deref_mut()).await?;
+    Ok(runner.get_migrations().iter().all(|ours| applied.contains(ours)))
 }

@@ -49,7 +49,7 @@ impl Texts {
 
     async fn migrate(&self) {
         engine::migrate(&self.pool).await.unwrap();
-        read_model::migrate(&self.pool).await.unwrap();
+        engine::migrate_with(&self.pool, read_model::migrations(), read_model::MIGRATION_HISTORY).await.unwrap();
     }
 
     fn directory(&self) -> PathBuf {

@@ -74,7 +74,7 @@ impl Shop {
         store.identity().await.unwrap();
         let database = test_database().await;
         let pool = read_model::pool(database.url(), 4).unwrap();
-        read_model::migrate(&pool).await.unwrap();
+        engine::migrate_with(&pool, read_model::migrations(), read_model::MIGRATION_HISTORY).await.unwrap();
         engine::migrate(&pool).await.unwrap();
         Shop {
             store,

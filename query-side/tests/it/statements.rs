@@ -25,7 +25,7 @@ async fn a_page_takes_as_many_statements_at_5_rows_as_at_100() {
     // The service connects when it is asked, so after that setting.
     let pool = read_model::pool(service.database().url(), 1).unwrap();
     engine::migrate(&pool).await.unwrap();
-    read_model::migrate(&pool).await.unwrap();
+    engine::migrate_with(&pool, read_model::migrations(), read_model::MIGRATION_HISTORY).await.unwrap();
     service.folded("catalogue", 100).await;
     service.folded("customers", 100).await;
     service.folded("shop", 100).await;

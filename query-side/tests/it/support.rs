@@ -225,7 +225,7 @@ impl Service {
 async fn with_tables(url: &str) -> Pool {
     let pool = read_model::pool(url, 2).unwrap();
     engine::migrate(&pool).await.unwrap();
-    read_model::migrate(&pool).await.unwrap();
+    engine::migrate_with(&pool, read_model::migrations(), read_model::MIGRATION_HISTORY).await.unwrap();
     pool
 }
 

@@ -3,14 +3,27 @@
 
 use private_postgres::{TestDatabase, test_database};
 use read_model::catalogue::{PRODUCTS, ProductRow, ProductStatus};
-use read_model::{PROJECTIONS, SCHEMA, View, migrate, pool, reader_pool};
+use read_model::{MIGRATION_HISTORY, PROJECTIONS, SCHEMA, View, migrations, pool, reader_pool};
 use tokio_postgres::error::SqlState;
+
+async fn migrate(pool: &deadpool_postgres::Pool) -> Result<(), engine::EngineError> {
+    engine::migrate_with(pool, migrations(), MIGRATION_HISTORY).await
+}
 
 async fn migrated() -> (TestDatabase, deadpool_postgres::Pool) {
     let database = test_database().await;
     let pool = pool(database.url(), 4).unwrap();
     migrate(&pool).await.unwrap();
     (database, pool)
+}
+
+/// The table that those of a fold are made like: of the last fold that changed its columns, else the first.
+async fn shape(client: &tokio_postgres::Client, view: &View, fold: i32) -> String {
+    let shapes = "SELECT table_name::text FROM information_schema.tables
+        WHERE table_schema = $1 AND table_name ~ ('^' || $2 || '_(v1|f[0-9]+)$')
+            AND substring(table_name FROM '[0-9]+$')::int <= $3
+        ORDER BY substring(table_name FROM '[0-9]+$')::int DESC LIMIT 1";
+    client.query_one(shapes, &[&SCHEMA, &view.name, &fold]).await.unwrap().get(0)
 }
 
 #[tokio::test]
@@ -20,7 +33,7 @@ async fn every_version_of_every_view_has_its_table_with_just_the_columns_it_name
     for projection in PROJECTIONS {
         let newest = *projection.folds.last().unwrap();
         for view in projection.views {
-            let table = view.table(newest);
+            let table = shape(&client, view, newest).await;
             let found = client
                 .query(
                     "SELECT column_name::text FROM information_schema.columns
@@ -55,6 +68,21 @@ async fn migrating_again_and_at_the_same_time_changes_nothing() {
     one.unwrap();
     other.unwrap();
     migrate(&pool).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_newer_binary_has_added_stays_and_what_it_has_changed_is_refused() {
+    let (_database, pool) = migrated().await;
+    let client = pool.get().await.unwrap();
+    let newer = format!(
+        "INSERT INTO {MIGRATION_HISTORY} (version, name, applied_on, checksum)
+         SELECT max(version) + 1, 'newer', max(applied_on), '1' FROM {MIGRATION_HISTORY}"
+    );
+    client.execute(&newer, &[]).await.unwrap();
+    migrate(&pool).await.unwrap();
+    let other = format!("UPDATE {MIGRATION_HISTORY} SET checksum = '1' WHERE version = 1");
+    client.execute(&other, &[]).await.unwrap();
+    assert!(migrate(&pool).await.is_err());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod bench;
 mod containers;
 mod contexts;
+mod deploys;
 mod documents;
 mod house;
 mod interrupted;
