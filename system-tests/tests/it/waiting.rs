@@ -102,3 +102,39 @@ async fn what_was_written_is_read_while_the_projection_is_built_anew_and_readers
     assert!(running.stop().await?.success());
     Ok(())
 }
+
+/// What is asked of PostgreSQL while nothing happens and nobody waits: heartbeats, which versions there are to be, and the
+/// slow looks beside the notifications.
+const AT_REST: f64 = 15.0;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_rest_a_few_statements_a_second_are_asked_of_postgres() -> Result<()> {
+    let home = home()?;
+    let options = Options::at(&home.path().join("data"));
+    let running = Headwater::start(&options).await?;
+    let listed = list(&running.client(), "MUG-1").await?;
+    assert_eq!(ask(&running.client(), "MUG-1", Some(listed.position())).await?["data"]["product"]["sku"], "MUG-1");
+    let database = database(&options.data_dir).await?;
+    let log = options.data_dir.join("postgres/postgres.log");
+    let statements = || -> Result<usize> {
+        let is_one = |line: &&str| line.contains("LOG:  statement: ") || line.contains("LOG:  execute ");
+        Ok(std::fs::read_to_string(&log)?.lines().filter(is_one).count())
+    };
+    database.batch_execute("ALTER SYSTEM SET log_statement = 'all'").await?;
+    database.batch_execute("SELECT pg_reload_conf()").await?;
+    eventually("every worker has told its state once", PATIENCE, async || {
+        let beats = std::fs::read_to_string(&log)?.matches("UPDATE projection_version v SET fence").count();
+        Ok((beats >= 5).then_some(()))
+    })
+    .await?;
+
+    // A rate over some beats of the slowest; the machine being busy makes it less, not more.
+    let (begun, before) = (Instant::now(), statements()?);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let a_second = (statements()? - before) as f64 / begun.elapsed().as_secs_f64();
+    println!("{a_second:.1} statements a second at rest");
+    assert!(a_second > 1.0, "{a_second} a second: they are not counted");
+    assert!(a_second < AT_REST, "{a_second} a second");
+    assert!(running.stop().await?.success());
+    Ok(())
+}
