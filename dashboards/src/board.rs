@@ -1,5 +1,6 @@
 //! A dashboard: rows of panels, laid out by themselves, with the variables, links and marks that all of them share.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::panel::{Panel, datasource};
@@ -76,6 +77,7 @@ impl Board {
     }
 
     fn panels_json(&self) -> Vec<Value> {
+        let (links, otherwise) = (self.whose.panel_links(), self.whose.alert());
         let mut out = Vec::new();
         let mut y = 0;
         for row in &self.rows {
@@ -91,13 +93,29 @@ impl Board {
                     (x, y) = (0, y + height);
                 }
                 height = panel.height();
-                out.push(panel.to_json(out.len() as u64 + 1, (x, y)));
+                out.push(panel.to_json(out.len() as u64 + 1, (x, y), &links, otherwise));
                 x += panel.width();
             }
             y += height;
         }
         out
     }
+}
+
+/// Grafana's page of logs for the jobs and the time of a dashboard. A job is called in logs as it is in metrics.
+fn logs() -> String {
+    let panes = json!({ "logs": {
+        "datasource": "LOKI",
+        "queries": [{ "refId": "A", "expr": r#"{service_name=~"JOB"}"# }],
+        "range": { "from": "FROM", "to": "TO" },
+    } });
+    let encoded = utf8_percent_encode(&panes.to_string(), NON_ALPHANUMERIC).to_string();
+    // Grafana puts these in, so they stand as they are.
+    let url =
+        [("LOKI", "${loki_datasource}"), ("JOB", "${job:pipe}"), ("FROM", "${__from}"), ("TO", "${__to}")]
+            .into_iter()
+            .fold(encoded, |url, (name, variable)| url.replace(name, variable));
+    format!("/explore?schemaVersion=1&panes={url}")
 }
 
 /// The tag of the dashboards of Headwater's processes.
@@ -133,11 +151,32 @@ impl Whose {
                 format!(r#"label_values(up{{job=~"$job", job=~"{jobs}"}}, instance)"#),
             ),
         };
-        json!([
-            { "name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "current": {} },
+        let source = |name: &str, label: &str, of: &str| json!({ "name": name, "label": label, "type": "datasource", "query": of, "current": {} });
+        let mut variables = vec![
+            source("datasource", "Data source", "prometheus"),
             labels("job", "Job", &jobs),
             labels("instance", "Instance", &instances),
-        ])
+        ];
+        if self == Self::Headwater {
+            variables.push(source("loki_datasource", "Logs", "loki"));
+        }
+        Value::Array(variables)
+    }
+
+    /// What a panel leads to: the lines that the picked jobs wrote in the time it shows. Services beside Headwater send no logs.
+    fn panel_links(self) -> Vec<Value> {
+        match self {
+            Self::Headwater => vec![json!({ "title": "Logs", "url": logs(), "targetBlank": true })],
+            Self::Others(_) => Vec::new(),
+        }
+    }
+
+    /// The alert whose page says what to do about a panel without one of its own.
+    fn alert(self) -> Option<&'static str> {
+        match self {
+            Self::Headwater => None,
+            Self::Others(_) => Some("ServiceDown"),
+        }
     }
 
     /// What else happened: starts of Headwater's processes, and of rebuilds.

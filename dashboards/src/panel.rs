@@ -143,10 +143,16 @@ impl Panel {
         }
     }
 
-    /// As Grafana reads it.
+    /// As Grafana reads it, with what it links to; `otherwise` is the alert of a panel that names none.
     #[must_use]
-    pub fn to_json(&self, id: u64, (x, y): (u64, u64)) -> Value {
-        let description = match self.runbook {
+    pub fn to_json(
+        &self,
+        id: u64,
+        (x, y): (u64, u64),
+        links: &[Value],
+        otherwise: Option<&'static str>,
+    ) -> Value {
+        let description = match self.runbook.or(otherwise) {
             Some(alert) => format!("{} What to do: {}", self.description, crate::alert::runbook(alert)),
             None => self.description.to_owned(),
         };
@@ -174,6 +180,7 @@ impl Panel {
             "type": match self.kind { Kind::TimeSeries => "timeseries", Kind::Stat => "stat", Kind::Table => "table" },
             "title": self.title,
             "description": description,
+            "links": links,
             "datasource": datasource(),
             "gridPos": { "x": x, "y": y, "w": self.width(), "h": self.height() },
             "fieldConfig": { "defaults": self.field_defaults(), "overrides": [] },

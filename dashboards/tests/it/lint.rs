@@ -75,9 +75,13 @@ fn dashboards_have_an_address_a_title_of_their_own_and_shared_variables() {
         }
         let variables = dashboard["templating"]["list"].as_array().unwrap();
         let names: Vec<_> = variables.iter().map(|variable| text(variable, "name")).collect();
-        assert_eq!(names, ["datasource", "job", "instance"], "{uid}");
+        assert_eq!(names[..3], ["datasource", "job", "instance"], "{uid}");
         assert_eq!(text(&variables[0], "label"), "Data source");
-        for variable in &variables[1..] {
+        if let Some(logs) = variables.get(3) {
+            assert_eq!((text(logs, "name"), text(logs, "query")), ("loki_datasource", "loki"), "{uid}");
+        }
+        assert!(names.len() <= 4, "{uid}");
+        for variable in &variables[1..3] {
             assert_eq!(text(&variable["datasource"], "uid"), "${datasource}", "{uid}");
             assert_eq!((&variable["refresh"], &variable["allValue"]), (&Value::from(2), &Value::from(".+")));
             assert_eq!(
@@ -108,6 +112,11 @@ fn panels_say_what_they_show_in_which_unit() {
             assert_eq!(text(&panel["datasource"], "uid"), "${datasource}", "{place}");
             assert!(!text(&panel["fieldConfig"]["defaults"], "noValue").is_empty(), "{place}");
             assert!(!panel["targets"].as_array().unwrap().is_empty(), "{place}: shows nothing");
+            match panel["links"].as_array().unwrap().as_slice() {
+                [] => assert!(description.contains("docs/runbooks/"), "{place}: leads nowhere"),
+                [logs] => leads_to_logs(text(logs, "url"), &place),
+                more => panic!("{place}: {more:?}"),
+            }
             let steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"].as_array().unwrap();
             assert!(
                 !steps.is_empty() && steps[0]["value"].is_null(),
@@ -117,6 +126,29 @@ fn panels_say_what_they_show_in_which_unit() {
             assert!(values.is_sorted(), "{place}: thresholds ascend");
         }
     }
+}
+
+/// The link opens Grafana's page of logs for what the dashboard's variables pick, which Loki knows by `service_name`.
+fn leads_to_logs(url: &str, place: &str) {
+    let url = [
+        ("${loki_datasource}", "loki"),
+        ("${job:pipe}", "headwater%7Chw"),
+        ("${__from}", "1"),
+        ("${__to}", "2"),
+    ]
+    .into_iter()
+    .fold(url.to_owned(), |url, (variable, value)| {
+        assert!(url.contains(variable), "{place}: {variable} is not in {url}");
+        url.replace(variable, value)
+    });
+    let panes =
+        url.strip_prefix("/explore?schemaVersion=1&panes=").unwrap_or_else(|| panic!("{place}: {url}"));
+    let panes = percent_encoding::percent_decode_str(panes).decode_utf8().unwrap();
+    let panes: Value =
+        serde_json::from_str(&panes).unwrap_or_else(|error| panic!("{place}: {error} in {panes}"));
+    assert_eq!(panes["logs"]["datasource"], "loki", "{place}");
+    assert_eq!(panes["logs"]["queries"][0]["expr"], r#"{service_name=~"headwater|hw"}"#, "{place}");
+    assert_eq!((&panes["logs"]["range"]["from"], &panes["logs"]["range"]["to"]), (&"1".into(), &"2".into()));
 }
 
 #[test]

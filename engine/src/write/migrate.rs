@@ -49,7 +49,11 @@ pub async fn migrate_with(pool: &Pool, mut runner: Runner, history_table: &str) 
 
 /// Whether nothing is left to do. A newer binary may have added tables of its own, which a run would refuse; after a deploy
 /// that was taken back they stay.
-async fn all_are_there(client: &mut Client, runner: &Runner, history_table: &str) -> Result<bool, EngineError> {
+async fn all_are_there(
+    client: &mut Client,
+    runner: &Runner,
+    history_table: &str,
+) -> Result<bool, EngineError> {
     let is_begun = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&history_table]).await?;
     if !is_begun.get::<_, bool>(0) {
         return Ok(false);

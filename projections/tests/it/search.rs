@@ -49,7 +49,9 @@ impl Texts {
 
     async fn migrate(&self) {
         engine::migrate(&self.pool).await.unwrap();
-        engine::migrate_with(&self.pool, read_model::migrations(), read_model::MIGRATION_HISTORY).await.unwrap();
+        engine::migrate_with(&self.pool, read_model::migrations(), read_model::MIGRATION_HISTORY)
+            .await
+            .unwrap();
     }
 
     fn directory(&self) -> PathBuf {

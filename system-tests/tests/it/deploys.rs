@@ -40,7 +40,11 @@ fn newer() -> Result<PathBuf> {
     std::fs::write(views.join("customers_before.rs"), format!("{fold}\n"))?;
     let patch = folder.join("docs/changing-a-view.patch");
     let mut apply = Command::new("git");
-    apply.arg("apply").arg(&patch).current_dir(&folder).env("GIT_CEILING_DIRECTORIES", folder.parent().unwrap());
+    apply
+        .arg("apply")
+        .arg(&patch)
+        .current_dir(&folder)
+        .env("GIT_CEILING_DIRECTORIES", folder.parent().unwrap());
     ensure!(apply.status()?.success(), "the change does not apply any more: {}", patch.display());
 
     let here = std::env::current_exe()?;
@@ -62,7 +66,11 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         if name == ".git" || name == "target" {
             continue;
         }
-        if entry.is_dir() { copy(&entry, &to.join(name))? } else { std::fs::copy(&entry, to.join(name)).map(drop)? }
+        if entry.is_dir() {
+            copy(&entry, &to.join(name))?
+        } else {
+            std::fs::copy(&entry, to.join(name)).map(drop)?
+        }
     }
     Ok(())
 }
@@ -110,7 +118,8 @@ async fn register(client: &Client, number: &str) -> Result<String> {
 
 /// The customer of this number; fields that only the newer binary has when they are asked for.
 async fn ask(client: &Client, fields: &str, number: &str, token: &str) -> Result<Value> {
-    let query = format!("query($n: String!) {{ customer(number: $n) {{ customerNumber country {fields} }} }}");
+    let query =
+        format!("query($n: String!) {{ customer(number: $n) {{ customerNumber country {fields} }} }}");
     let answer = client.query(&query, &json!({ "n": number }), Some(token)).await?.body;
     ensure!(answer.get("errors").is_none(), "{answer}");
     Ok(answer["data"]["customer"].clone())

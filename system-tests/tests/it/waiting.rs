@@ -113,7 +113,10 @@ async fn at_rest_a_few_statements_a_second_are_asked_of_postgres() -> Result<()>
     let options = Options::at(&home.path().join("data"));
     let running = Headwater::start(&options).await?;
     let listed = list(&running.client(), "MUG-1").await?;
-    assert_eq!(ask(&running.client(), "MUG-1", Some(listed.position())).await?["data"]["product"]["sku"], "MUG-1");
+    assert_eq!(
+        ask(&running.client(), "MUG-1", Some(listed.position())).await?["data"]["product"]["sku"],
+        "MUG-1"
+    );
     let database = database(&options.data_dir).await?;
     let log = options.data_dir.join("postgres/postgres.log");
     let statements = || -> Result<usize> {
