@@ -95,7 +95,8 @@ impl Queries {
         let mut command = Command::new(binary()?);
         command.args(["serve", "queries", "--data-dir"]).arg(&options.data_dir);
         command.args(["--listen", &public.to_string(), "--admin-listen", &admin.to_string()]);
-        command.env_remove("DATABASE_URL").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.env("DATABASE_URL", std::fs::read_to_string(options.data_dir.join("database-url"))?);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let queries = Self { child: command.spawn()?, client: Client::new(&format!("http://{public}")) };
         let admin = Client::new(&format!("http://{admin}"));
         eventually("the queries are served", PATIENCE, async || {
