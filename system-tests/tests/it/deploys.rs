@@ -90,10 +90,10 @@ struct Queries {
 }
 
 impl Queries {
-    async fn start(options: &Options) -> Result<Self> {
+    async fn start(options: &Options, own_dir: &Path) -> Result<Self> {
         let [public, admin, ..] = free_addresses()?;
         let mut command = Command::new(binary()?);
-        command.args(["serve", "queries", "--data-dir"]).arg(&options.data_dir);
+        command.args(["serve", "queries", "--data-dir"]).arg(own_dir);
         command.args(["--listen", &public.to_string(), "--admin-listen", &admin.to_string()]);
         command.env("DATABASE_URL", std::fs::read_to_string(options.data_dir.join("database-url"))?);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -198,7 +198,7 @@ async fn a_newer_fold_is_deployed_taken_back_and_deployed_again_and_readers_are_
     // While the new version cannot be built the one before is folded and served, by both binaries.
     let running = Headwater::start(&after).await?;
     let client = running.client();
-    let old = Queries::start(&before).await?;
+    let old = Queries::start(&before, &home.path().join("elsewhere")).await?;
     let readers = [client.clone(), old.client.clone()].map(|client| Reader::start(client, first.clone()));
     let second = register(&client, "2").await?;
     let expected = json!({ "customerNumber": "2", "country": "France", "changedAt": null });
@@ -222,7 +222,9 @@ async fn a_newer_fold_is_deployed_taken_back_and_deployed_again_and_readers_are_
         reader.stop().await?;
     }
     let mut verify = Command::new(after.program.as_ref().context("the newer binary")?);
-    verify.args(["verify", "customers", "--data-dir"]).arg(&before.data_dir).env_remove("DATABASE_URL");
+    let log = format!("esdb://{}?tls=false", running.node);
+    verify.args(["verify", "customers", "--eventstore", &log, "--data-dir"]).arg(&before.data_dir);
+    verify.env_remove("DATABASE_URL");
     let proof = tokio::task::spawn_blocking(move || verify.output()).await??;
     assert!(proof.status.success(), "{proof:?}");
     drop(old);
