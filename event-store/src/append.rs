@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use crate::connection::Current;
 use crate::envelope::NewEvent;
-use crate::error::AppendError;
+use crate::error::{AppendError, said};
 use crate::ids::{Expected, Revision, StreamId};
 use crate::retry::{Backoff, Failure};
 use crate::{EventStore, MAX_APPEND_BYTES, metrics, trace};
@@ -140,7 +140,7 @@ fn settled_by(error: Option<&Error>, went_out: bool) -> AppendError {
                 CurrentRevision::NoStream => None,
             },
         },
-        Some(other) if went_out => AppendError::Unknown(other.to_string()),
+        Some(other) if went_out => AppendError::Unknown(said(other)),
         Some(Error::AccessDenied) => AppendError::Denied,
         Some(Error::ResourceDeleted) => AppendError::StreamDeleted,
         // The trailer that names the limit does not get through the client, only the sentence does.

@@ -1,5 +1,7 @@
 //! What can go wrong at the log, in the caller's terms.
 
+use eventstore::GrpcConnectionError;
+
 use crate::ids::{Revision, StreamId};
 
 /// The log cannot be addressed at all.
@@ -65,4 +67,16 @@ pub enum ReadError {
     /// A stream that must hold our own event holds something else.
     #[error("the stream {0} does not hold what it must")]
     Foreign(StreamId),
+}
+
+/// What the client says of a failure; of a connection that does not come about it only quotes the library below it.
+pub(crate) fn said(error: &eventstore::Error) -> String {
+    match error {
+        eventstore::Error::GrpcConnectionError(GrpcConnectionError::Grpc(text))
+            if text.contains("(Connect)") =>
+        {
+            "no event store answers at its address".to_owned()
+        }
+        other => other.to_string(),
+    }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::envelope::RecordedEvent;
-use crate::error::ReadError;
+use crate::error::{ReadError, said};
 use crate::ids::{Revision, StreamId};
 use crate::retry::{Backoff, Failure};
 use crate::{EventStore, trace};
@@ -186,14 +186,14 @@ impl EventStore {
                 Some(Error::AccessDenied) => return Err(ReadError::Denied),
                 Some(Error::ResourceDeleted) => return Err(ReadError::StreamDeleted),
                 Some(refused) if Failure::of(refused) == Failure::Refused => {
-                    return Err(ReadError::Unavailable(refused.to_string()));
+                    return Err(ReadError::Unavailable(said(refused)));
                 }
                 _ => {}
             }
             self.connection.failed(current.generation, error.as_ref()).await;
             let resume = Instant::now() + backoff.pause();
             if resume >= deadline {
-                let reason = error.map_or("no answer in time".to_owned(), |error| error.to_string());
+                let reason = error.as_ref().map_or("no answer in time".to_owned(), said);
                 return Err(ReadError::Unavailable(reason));
             }
             tokio::time::sleep_until(resume).await;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::EventStore;
 use crate::envelope::RecordedEvent;
+use crate::error::said;
 use crate::metrics;
 use crate::retry::Backoff;
 
@@ -130,7 +131,7 @@ impl Task {
             };
             let message = match next {
                 Err(_elapsed) => return lost("the subscription was not confirmed in time".to_owned(), None),
-                Ok(Err(error)) => return lost(error.to_string(), Some(error)),
+                Ok(Err(error)) => return lost(said(&error), Some(error)),
                 Ok(Ok(SubscriptionEvent::Confirmed(_))) => {
                     confirmed = true;
                     continue;

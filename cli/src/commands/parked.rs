@@ -1,11 +1,10 @@
 //! `headwater parked`: rows and streams that wait because an event could not be folded, and what becomes of them.
 
 use deadpool_postgres::Pool;
-use engine::Projection;
 use engine::parked::{self, Decided, ParkedPlace, WaitingEvent};
 use serde::Serialize;
 
-use super::projection::{database_and_log, pool};
+use super::projection::{database_and_log, names_of, pool};
 use crate::args::{ParkedListFlags, ParkedRetryFlags, ParkedShowFlags, ParkedSkipFlags};
 use crate::config::Config;
 use crate::database::Database;
@@ -92,9 +91,8 @@ async fn decide(
 
 /// Refuses what is neither a projection nor a saga.
 fn known(config: &Config, name: &str) -> Result<(), Failure> {
-    let views = views(config);
     let sagas = process_managers::tables().map(|(saga, ..)| saga);
-    let names: Vec<&str> = views.iter().map(Projection::name).chain(sagas).collect();
+    let names: Vec<&str> = names_of(&views(config)).into_iter().chain(sagas).collect();
     match names.contains(&name) {
         true => Ok(()),
         false => Err(Failure::usage(format!("there is no projection or saga {name:?}"))

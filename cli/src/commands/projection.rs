@@ -3,7 +3,7 @@
 use deadpool_postgres::Pool;
 use domain::ShopEvent;
 use engine::Projection;
-use engine::versions::VersionError;
+use engine::versions::{self, VersionError};
 
 use crate::config::Config;
 use crate::database::Database;
@@ -32,27 +32,62 @@ pub(super) async fn database_and_log(config: &Config) -> Result<(Database, Event
 
 /// The projections of these names, or all.
 pub(super) fn named(config: &Config, names: &[String], all: bool) -> Result<Vec<String>, Failure> {
-    let known = views(config);
+    let known = names_of(&views(config));
     if all {
-        return Ok(known.iter().map(|projection| projection.name().to_owned()).collect());
+        return Ok(known.into_iter().map(str::to_owned).collect());
     }
-    names.iter().map(|name| find(&known, name).map(|projection| projection.name().to_owned())).collect()
+    match names.iter().find(|name| !known.contains(&name.as_str())) {
+        Some(unknown) => Err(unknown_projection(unknown, &known)),
+        None => Ok(names.to_vec()),
+    }
 }
 
-/// The projection of this name.
+/// The projection of this name with the newest of its folds.
 pub(super) fn projection(config: &Config, name: &str) -> Result<Projection<ShopEvent>, Failure> {
-    let mut known = views(config);
-    find(&known, name)?;
-    known.retain(|projection| projection.name() == name);
-    known.pop().ok_or_else(|| Failure::usage(format!("there is no projection {name}")))
+    folds(config, name)?.pop().ok_or_else(|| unknown_projection(name, &[]))
 }
 
-fn find<'p>(known: &'p [Projection<ShopEvent>], name: &str) -> Result<&'p Projection<ShopEvent>, Failure> {
-    let names: Vec<_> = known.iter().map(Projection::name).collect();
-    known.iter().find(|projection| projection.name() == name).ok_or_else(|| {
-        Failure::usage(format!("there is no projection {name:?}"))
-            .hint(format!("the projections are {}; sagas are not built anew", names.join(", ")))
-    })
+/// The same with the fold of the version in use, if this binary has it.
+pub(super) async fn projection_in_use(
+    config: &Config,
+    pool: &Pool,
+    name: &str,
+) -> Result<Projection<ShopEvent>, Failure> {
+    let versions = versions::versions(pool, Some(name)).await.map_err(|error| Failure::of(&error))?;
+    let in_use = versions.iter().find(|version| version.is_active).map(|version| version.fold);
+    let mut folds = folds(config, name)?;
+    if let Some(at) = folds.iter().position(|projection| Some(projection.fold()) == in_use) {
+        return Ok(folds.swap_remove(at));
+    }
+    folds.pop().ok_or_else(|| unknown_projection(name, &[]))
+}
+
+/// Every fold of a projection that this binary has, ascending; at least one.
+fn folds(config: &Config, name: &str) -> Result<Vec<Projection<ShopEvent>>, Failure> {
+    let known = views(config);
+    let names = names_of(&known);
+    if !names.contains(&name) {
+        return Err(unknown_projection(name, &names));
+    }
+    let mut folds: Vec<_> = known.into_iter().filter(|projection| projection.name() == name).collect();
+    folds.sort_by_key(Projection::fold);
+    Ok(folds)
+}
+
+/// Each once, however many folds it has.
+pub(super) fn names_of(known: &[Projection<ShopEvent>]) -> Vec<&'static str> {
+    let mut names = Vec::with_capacity(known.len());
+    for projection in known {
+        if !names.contains(&projection.name()) {
+            names.push(projection.name());
+        }
+    }
+    names
+}
+
+fn unknown_projection(name: &str, known: &[&str]) -> Failure {
+    Failure::usage(format!("there is no projection {name:?}"))
+        .hint(format!("the projections are {}; sagas are not built anew", known.join(", ")))
 }
 
 /// What a person reads of it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::versions::{Phase, Progress, Verified, VerifiedView, Verify, VerifyError};
 use tokio::time::sleep;
 
-use super::projection::{database_and_log, named, pool, projection};
+use super::projection::{database_and_log, named, pool, projection_in_use};
 use crate::args::VerifyFlags;
 use crate::bar::log_bar;
 use crate::config::Config;
@@ -32,7 +32,7 @@ pub async fn run(config: &Config, flags: &VerifyFlags) -> Result<(), Failure> {
         let mut all = Vec::new();
         for name in &names {
             let verify = Verify {
-                projection: Arc::new(projection(config, name)?),
+                projection: Arc::new(projection_in_use(config, &pool, name).await?),
                 pool: pool.clone(),
                 store: log.store().clone(),
                 decoder: projections::decoder(vault.clone()),
