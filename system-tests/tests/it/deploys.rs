@@ -237,7 +237,6 @@ async fn a_newer_fold_is_deployed_taken_back_and_deployed_again_and_readers_are_
     for reader in readers {
         reader.stop().await?;
     }
-    let mut verify = Command::new(after.program.as_ref().context("the newer binary")?);
     // What the newer binary proves is the fold in use, whichever of its two that is.
     let newer = Newer { program: newer, data_dir: before.data_dir.clone() };
     let log = format!("esdb://{}?tls=false", running.node);
