@@ -38,6 +38,15 @@ fn newer() -> Result<PathBuf> {
     let fold = std::fs::read_to_string(views.join("customers.rs"))?;
     let fold = fold.split("#[cfg(test)]").next().unwrap_or_default().trim_end();
     std::fs::write(views.join("customers_before.rs"), format!("{fold}\n"))?;
+    // Under the same version cargo would take its crates for those that this test is made of.
+    let manifest = std::fs::read_to_string(folder.join("Cargo.toml"))?;
+    let newer = manifest.replacen(
+        concat!("\nversion = \"", env!("CARGO_PKG_VERSION"), "\""),
+        "\nversion = \"99.0.0\"",
+        1,
+    );
+    ensure!(newer != manifest, "the version of the workspace does not stand in its manifest");
+    std::fs::write(folder.join("Cargo.toml"), newer)?;
     let patch = folder.join("docs/changing-a-view.patch");
     let mut apply = Command::new("git");
     apply
