@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use event_store_node::Node;
+use event_store_node::{Node, NodeConfig};
 use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -68,9 +68,14 @@ impl Server {
             let address = address.expect("HEADWATER_ESDB_URL is like esdb://host:2113?tls=false").to_owned();
             return Self { address, own: None };
         }
+        Self::start(|_| {}).await
+    }
+
+    async fn start(adjust: impl FnOnce(&mut NodeConfig)) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let listen = "127.0.0.1:0".parse().expect("an address");
-        let node = Node::start(event_store_node::NodeConfig::new(dir.path(), listen)).await.expect("a node");
+        let mut config = NodeConfig::new(dir.path(), "127.0.0.1:0".parse().expect("an address"));
+        adjust(&mut config);
+        let node = Node::start(config).await.expect("a node");
         Self { address: node.address().to_string(), own: Some((node, dir)) }
     }
 
@@ -121,12 +126,24 @@ fn what_is_left_out_is_in_the_list_and_says_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cases_pass_through_the_rust_client_eventstore() {
-    rust::through_eventstore().await;
+    let server = Server::find().await;
+    rust::through_eventstore(&server).await;
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cases_pass_through_the_rust_client_kurrentdb() {
-    rust::through_kurrentdb().await;
+    let server = Server::find().await;
+    rust::through_kurrentdb(&server).await;
+    server.stop().await;
+}
+
+/// As on a server elsewhere, where everybody writes, and the standard projections too.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cases_pass_on_a_server_that_others_write_to() {
+    let server = Server::start(|config| config.start_standard_projections = true).await;
+    tokio::join!(rust::through_eventstore(&server), rust::through_eventstore(&server));
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

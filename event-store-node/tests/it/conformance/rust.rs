@@ -6,8 +6,7 @@ pub mod with_kurrentdb;
 use super::{Outcome, Server, judge};
 use crate::support::eventstore_first;
 
-pub async fn through_eventstore() {
-    let server = Server::find().await;
+pub async fn through_eventstore(server: &Server) {
     let given = server.cases_for("eventstore");
     let mut outcomes = Vec::new();
     for case in &given {
@@ -15,12 +14,10 @@ pub async fn through_eventstore() {
         outcomes.push(Outcome { case: case.name.clone(), wrong });
     }
     judge("eventstore", &given, &outcomes);
-    server.stop().await;
 }
 
-pub async fn through_kurrentdb() {
+pub async fn through_kurrentdb(server: &Server) {
     eventstore_first().await;
-    let server = Server::find().await;
     let given = server.cases_for("kurrentdb");
     let mut outcomes = Vec::new();
     for case in &given {
@@ -28,5 +25,4 @@ pub async fn through_kurrentdb() {
         outcomes.push(Outcome { case: case.name.clone(), wrong });
     }
     judge("kurrentdb", &given, &outcomes);
-    server.stop().await;
 }
