@@ -73,9 +73,7 @@ fn through_the_wire(columns: &[Column], values: &[Value]) -> Result<Vec<Value>, 
                 turn(at, &Type::TIMESTAMPTZ, Value::TimestampTz)?
             }
             (Value::Date(day), SqlType::Date) => turn(day, &Type::DATE, Value::Date)?,
-            (Value::Jsonb(document), SqlType::Jsonb) => {
-                turn(&**document, &Type::JSONB, <Value as From<serde_json::Value>>::from)?
-            }
+            (Value::Jsonb(document), SqlType::Jsonb) => turn(document, &Type::JSONB, Value::Jsonb)?,
             (other, expected) => return Err(format!("{} takes {expected:?}, not {other:?}", column.name)),
         });
     }

@@ -7,6 +7,7 @@
 
 mod build;
 mod checksum;
+mod document;
 mod engine;
 mod error;
 mod event;
@@ -25,6 +26,7 @@ mod worker;
 mod write;
 
 pub use checksum::Checksums;
+pub use document::Document;
 pub use engine::{Engine, Readiness};
 pub use error::{DecodeFailure, EngineError, FoldError, LoadError};
 pub use event::{Decoder, Recorded};

@@ -1,7 +1,5 @@
 //! The values a view's columns can hold, how they cross to Postgres and back, and their canonical form.
 
-use std::sync::Arc;
-
 use jiff::civil::Date;
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use postgres_types::ToSql;
@@ -9,6 +7,8 @@ use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use crate::document::Document;
+use crate::document::form::tagged;
 use crate::error::LoadError;
 
 /// The SQL types a column can have.
@@ -68,8 +68,8 @@ pub enum Value {
     TimestampTz(Timestamp),
     /// A day of the calendar.
     Date(Date),
-    /// A JSON document with integers as its only numbers. Shared: rows are cloned, and documents may be large.
-    Jsonb(Arc<serde_json::Value>),
+    /// A JSON document.
+    Jsonb(Document),
 }
 
 /// Rounds down to the microsecond, which is what Postgres keeps.
@@ -106,9 +106,9 @@ impl Value {
             Value::Boolean(truth) => tagged(out, 4, &[u8::from(*truth)]),
             Value::TimestampTz(moment) => tagged(out, 5, &moment.as_microsecond().to_be_bytes()),
             Value::Jsonb(document) => {
-                let mut text = Vec::new();
-                canonical_json(document, &mut text);
-                tagged(out, 6, &text);
+                let mut form = Vec::with_capacity(document.as_str().len());
+                document.canonical(&mut form);
+                tagged(out, 6, &form);
             }
             Value::Date(day) => tagged(out, 7, day.to_string().as_bytes()),
         }
@@ -131,40 +131,8 @@ impl Value {
             SqlType::Boolean => cell(row, index, Value::Boolean),
             SqlType::TimestampTz => cell(row, index, Value::TimestampTz),
             SqlType::Date => cell(row, index, Value::Date),
-            SqlType::Jsonb => cell(row, index, |document| Value::Jsonb(Arc::new(document))),
+            SqlType::Jsonb => cell(row, index, Value::Jsonb),
         }
-    }
-}
-
-fn tagged(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
-    out.push(tag);
-    out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
-    out.extend_from_slice(bytes);
-}
-
-/// Object members in the order of their names, whatever order the map keeps.
-fn canonical_json(document: &serde_json::Value, out: &mut Vec<u8>) {
-    match document {
-        serde_json::Value::Array(items) => {
-            out.push(b'[');
-            for item in items {
-                canonical_json(item, out);
-                out.push(b',');
-            }
-            out.push(b']');
-        }
-        serde_json::Value::Object(members) => {
-            let mut members: Vec<(&String, &serde_json::Value)> = members.iter().collect();
-            members.sort_unstable_by_key(|(name, _)| *name);
-            out.push(b'{');
-            for (name, member) in members {
-                tagged(out, b'"', name.as_bytes());
-                canonical_json(member, out);
-            }
-            out.push(b'}');
-        }
-        // Writing to memory does not fail.
-        scalar => drop(serde_json::to_writer(out, scalar)),
     }
 }
 
@@ -194,7 +162,7 @@ pub(crate) fn column_array<'v>(
         SqlType::Boolean => array!(Boolean, |truth: &bool| *truth),
         SqlType::TimestampTz => array!(TimestampTz, |moment: &Timestamp| *moment),
         SqlType::Date => array!(Date, |day: &Date| *day),
-        SqlType::Jsonb => array!(Jsonb, |document: &'v Arc<serde_json::Value>| &**document),
+        SqlType::Jsonb => array!(Jsonb, |document: &'v Document| document),
     }
 }
 
@@ -224,21 +192,7 @@ conversions! {
     i32 => Integer,
     bool => Boolean,
     Date => Date,
-}
-
-impl From<serde_json::Value> for Value {
-    fn from(value: serde_json::Value) -> Self {
-        Value::Jsonb(Arc::new(value))
-    }
-}
-
-impl FromValue for serde_json::Value {
-    fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::Jsonb(document) => Some(Arc::unwrap_or_clone(document)),
-            _ => None,
-        }
-    }
+    Document => Jsonb,
 }
 
 impl From<&str> for Value {
@@ -316,8 +270,9 @@ impl Stored {
     pub fn document<T: DeserializeOwned>(&mut self) -> Result<T, LoadError> {
         self.taken += 1;
         match self.values.next() {
-            Some(Value::Jsonb(document)) => T::deserialize(&*document)
-                .map_err(|error| LoadError::new(format!("column {}: {error}", self.taken))),
+            Some(Value::Jsonb(document)) => {
+                document.read().map_err(|error| LoadError::new(format!("column {}: {error}", self.taken)))
+            }
             _ => Err(LoadError::new(format!("column {} is not a JSON document", self.taken))),
         }
     }
@@ -337,6 +292,10 @@ impl Stored {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn json(value: serde_json::Value) -> Document {
+        Document::of(&value).unwrap()
+    }
 
     fn canonical(value: impl Into<Value>) -> Vec<u8> {
         let mut out = Vec::new();
@@ -358,9 +317,9 @@ mod tests {
             canonical(Date::constant(1970, 1, 2)),
             canonical("1970-01-01"),
             canonical(Uuid::nil()),
-            canonical(serde_json::json!({})),
-            canonical(serde_json::json!({"a": 1, "b": [1, 2]})),
-            canonical(serde_json::json!({"a": 1, "b": [12]})),
+            canonical(json(serde_json::json!({}))),
+            canonical(json(serde_json::json!({"a": 1, "b": [1, 2]}))),
+            canonical(json(serde_json::json!({"a": 1, "b": [12]}))),
         ];
         for (i, a) in forms.iter().enumerate() {
             for b in &forms[i + 1..] {
@@ -369,10 +328,6 @@ mod tests {
             }
         }
         assert_eq!(canonical(7_i32), canonical(7_i64));
-        assert_eq!(
-            canonical(serde_json::json!({"b": 1, "a": 2})),
-            canonical(serde_json::json!({"a": 2, "b": 1}))
-        );
     }
 
     #[test]

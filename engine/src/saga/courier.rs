@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::row::Pending;
 use super::{Dispatch, DispatchError, Outgoing};
 
 /// A command as it stands in the outbox.
-pub(crate) type OutboxEntry = Pending<serde_json::Value>;
+pub(crate) type OutboxEntry = Pending<Box<RawValue>>;
 
 /// Carries out commands as they stand in the outbox.
 #[async_trait]
@@ -22,7 +23,7 @@ pub(crate) trait Courier: Send + Sync {
 #[async_trait]
 impl<C: DeserializeOwned + Send + Sync + 'static> Courier for Arc<dyn Dispatch<C>> {
     async fn send(&self, saga_id: Uuid, entry: &OutboxEntry) -> Result<(), DispatchError> {
-        let command = C::deserialize(&entry.command)
+        let command = serde_json::from_str(entry.command.get())
             .map_err(|error| DispatchError::Failed(format!("the stored command cannot be read: {error}")))?;
         let outgoing = Outgoing {
             saga_id,

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::row::{Pending, SagaRow, Shared};
 use super::{Refusal, Saga};
+use crate::document::Document;
 use crate::error::{FoldError, LoadError};
 use crate::event::Recorded;
 use crate::table::Table;
@@ -102,5 +103,5 @@ impl<S: Saga> EntityView for SagaView<S> {
 
 /// Null when it is nothing that JSON can hold; no column takes null here, so that the fold fails and says so.
 fn json(value: &impl Serialize) -> Value {
-    serde_json::to_value(value).map_or(Value::Null, Value::from)
+    Document::of(value).map_or(Value::Null, Value::from)
 }

@@ -81,7 +81,7 @@ impl Dispatching {
             if found.len() == PAGE_ROWS {
                 end = PageEnd::At(due, saga_id);
             }
-            rows.push(OutboxRow { saga_id, due_at: Some(due), outbox: entries(row.try_get(2)?) });
+            rows.push(OutboxRow { saga_id, due_at: Some(due), outbox: row.try_get(2)? });
         }
         dispatcher.page(rows, end);
         Ok(())
@@ -107,21 +107,14 @@ impl Dispatching {
 
 fn outbox_row(change: Change) -> Option<OutboxRow> {
     let Some(Value::Uuid(saga_id)) = change.key.first() else { return None };
-    let mut data = change.after.unwrap_or_default();
+    let data = change.after.unwrap_or_default();
     let due_at = match data.get(DUE_AT) {
         Some(Value::TimestampTz(due)) => Some(*due),
         _ => None,
     };
-    let outbox = match data.get_mut(OUTBOX) {
-        Some(Value::Jsonb(outbox)) => entries(std::mem::take(Arc::make_mut(outbox))),
-        _ => Vec::new(),
+    let outbox = match data.into_iter().nth(OUTBOX) {
+        Some(Value::Jsonb(outbox)) => Some(outbox),
+        _ => None,
     };
     Some(OutboxRow { saga_id: *saga_id, due_at, outbox })
-}
-
-fn entries(outbox: serde_json::Value) -> Vec<serde_json::Value> {
-    match outbox {
-        serde_json::Value::Array(entries) => entries,
-        _ => Vec::new(),
-    }
 }

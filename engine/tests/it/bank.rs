@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use engine::{
-    Column, Contributes, DecodeFailure, Decoder, Entity, EntityView, FoldError, LoadError, Projection,
-    Recorded, SqlType, Stored, SummaryView, Table, Value,
+    Column, Contributes, DecodeFailure, Decoder, Document, Entity, EntityView, FoldError, LoadError,
+    Projection, Recorded, SqlType, Stored, SummaryView, Table, Value,
 };
 use event_store::RecordedEvent;
 use jiff::Timestamp;
@@ -182,7 +182,7 @@ impl EntityView for Accounts {
             row.open.into(),
             row.opened_at.into(),
             row.opened_on.into(),
-            row.last.clone().into(),
+            Document::of(&row.last).map_or(Value::Null, Value::from),
         ]
     }
 
@@ -195,7 +195,7 @@ impl EntityView for Accounts {
             open: stored.take()?,
             opened_at: stored.take()?,
             opened_on: stored.take()?,
-            last: stored.take()?,
+            last: stored.document()?,
         })
     }
 }

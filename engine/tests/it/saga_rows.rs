@@ -50,8 +50,8 @@ fn asked() -> Row {
 fn columns(row: &Row) -> (String, Vec<serde_json::Value>, Option<Timestamp>, Option<String>, bool) {
     let mut stored = engine::Stored::new(view().store(row));
     let step = stored.take().unwrap();
-    let _state: serde_json::Value = stored.take().unwrap();
-    let outbox: serde_json::Value = stored.take().unwrap();
+    let _state: serde_json::Value = stored.document().unwrap();
+    let outbox: serde_json::Value = stored.document().unwrap();
     let due = stored.take().unwrap();
     (step, outbox.as_array().unwrap().clone(), due, stored.take().unwrap(), stored.take().unwrap())
 }

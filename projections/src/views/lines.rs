@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use domain::lines::Line as EventLine;
-use engine::{FoldError, LoadError, Stored, Value};
+use engine::{Document, FoldError, LoadError, Stored, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -44,8 +44,7 @@ impl Lines {
 
     /// The value of the column.
     pub(super) fn store(&self) -> Value {
-        let lines = serde_json::to_value(&*self.0);
-        lines.expect("lines are plain structs, which JSON can always hold").into()
+        Document::of(&*self.0).expect("lines are plain structs, which JSON can always hold").into()
     }
 
     /// The lines in the column.
@@ -131,8 +130,9 @@ mod tests {
             {"productId": product_id, "sku": "85123A", "description": null, "quantity": 6, "unitPriceMinor": 255},
             {"productId": product_id, "sku": "85123A", "description": "a lantern", "quantity": 6, "unitPriceMinor": 255},
         ]);
-        assert_eq!(Lines::of(&lines).unwrap().store(), json.clone().into());
-        let load = |json: serde_json::Value| Lines::load(&mut Stored::new(vec![json.into()]));
+        let column = |json: &serde_json::Value| Value::from(Document::of(json).unwrap());
+        assert_eq!(Lines::of(&lines).unwrap().store(), column(&json));
+        let load = |json: serde_json::Value| Lines::load(&mut Stored::new(vec![column(&json)]));
         assert_eq!(load(json).unwrap(), Lines::of(&lines).unwrap());
         assert!(load(serde_json::json!([{"sku": "85123A"}])).is_err());
     }

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::outbox::OutboxRow;
 use super::row::{Phase, Row};
 use super::sweep::{PageEnd, Sweep};
 use crate::saga::DispatchError;
@@ -53,14 +54,6 @@ impl Now {
     }
 }
 
-/// A row of the table, as far as sending goes.
-pub(crate) struct OutboxRow {
-    pub(crate) saga_id: Uuid,
-    /// None when the outbox is empty.
-    pub(crate) due_at: Option<Timestamp>,
-    pub(crate) outbox: Vec<serde_json::Value>,
-}
-
 pub(crate) struct Book {
     limit: usize,
     pub(super) rows: HashMap<Uuid, Row>,
@@ -97,7 +90,7 @@ impl Book {
     /// A transaction wrote this row.
     pub(crate) fn written(&mut self, row: OutboxRow, now: Now) {
         if !self.rows.contains_key(&row.saga_id) {
-            if !is_due_by(&row, self.sweep.horizon()) {
+            if !row.is_due_by(self.sweep.horizon()) {
                 return;
             }
             if self.is_full() {
@@ -119,9 +112,8 @@ impl Book {
     fn take(&mut self, told: OutboxRow, now: Now) {
         let saga = told.saga_id;
         let row = self.rows.entry(saga).or_default();
-        let entries: Vec<(Uuid, serde_json::Value)> =
-            told.outbox.into_iter().filter_map(|entry| Some((command_id(&entry)?, entry))).collect();
-        let wanted: HashSet<Uuid> = entries.iter().map(|(id, _)| *id).collect();
+        let listed = told.commands();
+        let wanted: HashSet<Uuid> = listed.iter().map(|listed| listed.command_id).collect();
         let timers = &mut self.timers;
         let before = row.commands.len();
         row.commands.retain(|id, command| {
@@ -131,11 +123,12 @@ impl Book {
             }
             stays
         });
-        for (id, entry) in entries {
+        for listed in listed {
+            let id = listed.command_id;
             if row.commands.contains_key(&id) {
                 continue;
             }
-            match serde_json::from_value::<OutboxEntry>(entry) {
+            match listed.read() {
                 Ok(entry) => {
                     let wake = entry.not_before.filter(|at| *at > now.wall).map(|at| now.instant_of(at));
                     timers.extend(wake.map(|wake| (wake, saga, id)));
@@ -260,16 +253,6 @@ impl Book {
             }
         }
     }
-}
-
-/// Whether the row has something to send by then. What is to be sent at once is due whatever the log's clock says.
-fn is_due_by(row: &OutboxRow, horizon: Timestamp) -> bool {
-    row.due_at.is_some_and(|due| due <= horizon)
-        || row.outbox.iter().any(|entry| entry.get("notBefore").is_none())
-}
-
-fn command_id(entry: &serde_json::Value) -> Option<Uuid> {
-    entry.get("commandId")?.as_str()?.parse().ok()
 }
 
 fn pause(tries: u32, last: Duration) -> Duration {

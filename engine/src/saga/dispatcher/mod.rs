@@ -2,6 +2,7 @@
 //! the term ends. The worker's term tells it of each row that it writes and reads the table for it.
 
 mod book;
+mod outbox;
 mod row;
 mod sweep;
 #[cfg(test)]
@@ -18,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
-pub(crate) use self::book::OutboxRow;
 use self::book::{Book, COMMANDS_KNOWN_MAX, Now};
+pub(crate) use self::outbox::OutboxRow;
 pub(crate) use self::sweep::{PageEnd, PageWanted};
 use super::{Courier, DispatchError};
 use crate::metrics;

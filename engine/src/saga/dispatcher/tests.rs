@@ -9,9 +9,11 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::book::{Book, Now, OutboxRow};
+use super::book::{Book, Now};
+use super::outbox::OutboxRow;
 use super::row::IN_FLIGHT_OF_ROW_MAX;
 use super::sweep::PageEnd;
+use crate::document::Document;
 use crate::saga::DispatchError;
 
 const LIMIT: usize = 4;
@@ -62,7 +64,8 @@ impl World {
             entry
         };
         let due_at = commands.values().map(|asked| asked.not_before.unwrap_or(asked.recorded_at)).min();
-        OutboxRow { saga_id, due_at, outbox: commands.iter().map(entry).collect() }
+        let outbox: Vec<_> = commands.iter().map(entry).collect();
+        OutboxRow { saga_id, due_at, outbox: Document::of(&outbox).ok() }
     }
 
     fn written(&mut self, saga: Uuid) {
