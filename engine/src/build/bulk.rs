@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::aside::Aside;
 use super::copy::copy_in;
+use super::load::Loader;
 use super::part::{Chunk, Part, Share, Step, refused, too_much};
 use super::progress::Progress;
 use super::{BuildError, Stopped, session};
@@ -133,6 +134,8 @@ impl<E: Send + Sync + 'static> Bulk<E> {
         for part in 0..parts {
             let (sender, steps) = mpsc::channel(CHUNKS_AHEAD);
             senders.push(sender);
+            let writer = session::writing(&self.pool, self.projection.name, self.version).await?;
+            let sessions = (writer, session::open(&self.pool).await?);
             let part = Part {
                 projection: Arc::clone(&self.projection),
                 part: part as u64,
@@ -140,9 +143,7 @@ impl<E: Send + Sync + 'static> Bulk<E> {
                 aside: Arc::clone(&self.aside),
                 budget: self.memory / parts,
                 tables: Arc::clone(&tables),
-                session: session::writing(&self.pool, self.projection.name, self.version).await?,
-                progress: Arc::clone(&self.progress),
-                runtime: Handle::current(),
+                loader: Loader::new(sessions, &tables, &self.progress, Handle::current()),
             };
             tasks.spawn_blocking(move || part.run(steps));
         }

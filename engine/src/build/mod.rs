@@ -1,5 +1,6 @@
 //! Builds a version beside the one in use: history is read once and folded in parallel parts (`bulk`, `part`), rows are
-//! loaded (`copy`), indexes made, and the result is compared with the version in use at the same position (`check`).
+//! loaded (`load`, `copy`), indexes made, and the result is compared with the version in use at the same position
+//! (`check`).
 //! From then on a worker folds the version like any other, and readers go over to it.
 //!
 //! A build that is broken off begins again from nothing; the version in use is never touched.
@@ -8,6 +9,7 @@ mod aside;
 mod bulk;
 mod check;
 mod copy;
+mod load;
 mod part;
 mod progress;
 mod row;
@@ -241,15 +243,12 @@ impl<E: Send + Sync + 'static> Builder<E> {
         };
         let History { checksums, leftover, streams } = bulk.run().await?;
         progress.enter(Phase::Indexing);
-        self.index_tables(&session, like, &kept).await?;
-        progress.enter(Phase::Checking);
-        for (table, kept) in projection.tables().zip(&checksums) {
-            let found = check::of_table(&session.client, table, version).await?;
-            if !found.is_same(kept, table) {
-                let reason = format!("view {}: the table does not hold what was folded", table.name);
-                return Err(BuildError::Stopped(Stopped::without_event(reason)));
-            }
-        }
+        let indexing = async {
+            self.index_tables(&session, like, &kept).await?;
+            progress.enter(Phase::Checking);
+            Ok(())
+        };
+        tokio::try_join!(indexing, self.prove(&checksums))?;
         let mut compared = checksums.clone();
         let built = (&session.client, version, compared.as_mut_slice());
         let left_out = snapshot.leave_out(&aside, projection, &leftover, built).await?;
@@ -264,6 +263,19 @@ impl<E: Send + Sync + 'static> Builder<E> {
         }
         let (rows_aside, left_out, has_history) = (leftover.stuck, left_out.counts, !kept.is_empty());
         Ok(Built { position: target, checksums, differences, rows_aside, streams, left_out, has_history })
+    }
+
+    /// Works the checksums out from the tables, and compares them with those of what was folded.
+    async fn prove(&self, folded: &[Checksums]) -> Result<(), BuildError> {
+        let session = session::open(&self.pool).await?;
+        for (table, folded) in self.projection.tables().zip(folded) {
+            let found = check::of_table(&session.client, table, self.version).await?;
+            if !found.is_same(folded, table) {
+                let reason = format!("view {}: the table does not hold what was folded", table.name);
+                return Err(BuildError::Stopped(Stopped::without_event(reason)));
+            }
+        }
+        Ok(())
     }
 
     /// Makes the tables, and those of what the rows of some of them were.

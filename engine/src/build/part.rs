@@ -2,23 +2,19 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::aside::Aside;
-use super::copy::{copy_in, copy_past};
-use super::progress::Progress;
+use super::load::{Batch, Loader};
 use super::{BuildError, Stopped};
 use crate::checksum::Checksums;
 use crate::event::Recorded;
 use crate::fold::bulk::{BulkFold, Leftover, PastOf, Sums};
 use crate::fold::{Change, FailedFold};
-use crate::parked::{PLACES_MAX, Place};
+use crate::parked::Place;
 use crate::projection::Projection;
 use crate::value::Value;
 use crate::write::refused::{is_of_the_data, why_refused};
-use crate::write::rows::{self, Rows};
-use crate::write::session::Session;
 use crate::write::sql::TableSql;
 
 /// So many rows of the past are written at once.
@@ -42,7 +38,7 @@ pub(crate) struct Share {
     pub(crate) leftover: Leftover,
 }
 
-pub(crate) struct Part<E> {
+pub(super) struct Part<E> {
     pub(crate) projection: Arc<Projection<E>>,
     pub(crate) part: u64,
     pub(crate) parts: u64,
@@ -50,9 +46,7 @@ pub(crate) struct Part<E> {
     /// Bytes that its rows may take in memory, about.
     pub(crate) budget: usize,
     pub(crate) tables: Arc<Vec<TableSql>>,
-    pub(crate) session: Session,
-    pub(crate) progress: Arc<Progress>,
-    pub(crate) runtime: Handle,
+    pub(super) loader: Loader,
 }
 
 impl<E: Send + Sync + 'static> Part<E> {
@@ -79,21 +73,23 @@ impl<E: Send + Sync + 'static> Part<E> {
                 self.fold(view, &mut **fold, &chunk, (&mut share.sums, &mut past))?;
                 share.leftover.append(fold.leftover());
             }
+            share.leftover.refused(self.loader.refused());
             if share.leftover.is_too_much() {
                 return Err(too_much(&share.leftover));
             }
-            self.write_past(&mut past, PAST_ROWS, &mut share)?;
+            self.write_past(&mut past, PAST_ROWS)?;
             if folds.iter().map(|fold| fold.weight()).sum::<usize>() > self.budget {
                 self.let_go(&mut folds, false, &mut share)?;
             }
         }
         self.let_go(&mut folds, true, &mut share)?;
-        self.write_past(&mut past, 0, &mut share)?;
+        self.write_past(&mut past, 0)?;
+        share.leftover.refused(self.loader.end()?);
         Ok(share)
     }
 
     fn fold(
-        &self,
+        &mut self,
         view: usize,
         fold: &mut (dyn BulkFold<E> + '_),
         chunk: &Chunk<E>,
@@ -102,8 +98,7 @@ impl<E: Send + Sync + 'static> Part<E> {
         let missing = fold.begin(chunk);
         if !missing.is_empty() {
             let keys: Vec<&[Value]> = missing.iter().map(Vec::as_slice).collect();
-            let rows = Rows { client: &self.session.client, tables: &self.tables };
-            for row in self.runtime.block_on(rows.load(view, &keys))? {
+            for row in self.loader.read(view, &keys)? {
                 let index = row.index;
                 fold.put(&missing[index], row, sums).map_err(|failed| without_event(&failed))?;
             }
@@ -112,12 +107,14 @@ impl<E: Send + Sync + 'static> Part<E> {
         Ok(())
     }
 
+    /// Writes rows that leave memory.
     fn let_go(
         &mut self,
         folds: &mut [Box<dyn BulkFold<E> + '_>],
         all: bool,
         share: &mut Share,
     ) -> Result<(), BuildError> {
+        let mut batches = Vec::new();
         for (view, fold) in folds.iter_mut().enumerate() {
             let changes = fold.let_go(all, &mut share.sums);
             share.leftover.append(fold.leftover());
@@ -127,90 +124,32 @@ impl<E: Send + Sync + 'static> Part<E> {
             }
             let (fresh, known): (Vec<Change>, Vec<Change>) =
                 changes.into_iter().partition(|change| change.before.is_none());
-            let (runtime, progress) = (self.runtime.clone(), Arc::clone(&self.progress));
-            for (changes, is_fresh) in [(&fresh, true), (&known, false)] {
-                let refused = runtime.block_on(by_halves(
-                    view,
-                    changes,
-                    |change| &change.key,
-                    &progress,
-                    async |changes| self.write_all(view, changes, is_fresh).await,
-                ))?;
-                share.leftover.failed.extend(refused);
-            }
+            let changes = [fresh, known].into_iter().filter(|changes| !changes.is_empty());
+            batches.extend(changes.map(|changes| Batch::Rows(view, changes)));
         }
-        Ok(())
+        self.loader.write(batches)
     }
 
     /// Writes what was noted of the tables of which there are more rows than these.
-    fn write_past(
-        &mut self,
-        past: &mut PastOf,
-        more_than: usize,
-        share: &mut Share,
-    ) -> Result<(), BuildError> {
-        let (runtime, progress) = (self.runtime.clone(), Arc::clone(&self.progress));
-        for (view, rows) in past.rows.iter_mut().chain(&mut past.sums).enumerate() {
-            let Some(rows) = rows.as_mut().filter(|rows| rows.len() > more_than) else { continue };
-            let rows = std::mem::take(rows);
-            for (place, reason) in runtime.block_on(by_halves(
-                view,
-                &rows,
-                |past| &past.key,
-                &progress,
-                async |past| copy_past(&self.session.client, &self.tables[view], past).await,
-            ))? {
-                // A row is told once, however many of its states are refused.
-                if !share.leftover.failed.iter().any(|(known, _)| *known == place) {
-                    share.leftover.failed.push((place, reason));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn write_all(
-        &mut self,
-        view: usize,
-        changes: &[Change],
-        is_fresh: bool,
-    ) -> Result<(), tokio_postgres::Error> {
-        let sql = &self.tables[view];
-        if changes.is_empty() {
-            return Ok(());
-        }
-        if is_fresh {
-            return copy_in(&self.session.client, sql, changes).await;
-        }
-        let transaction = self.session.client.transaction().await?;
-        rows::write(&transaction, sql, changes).await?;
-        transaction.commit().await
+    fn write_past(&mut self, past: &mut PastOf, more_than: usize) -> Result<(), BuildError> {
+        let tables = past.rows.iter_mut().chain(&mut past.sums).enumerate();
+        let batches = tables.filter_map(|(view, rows)| {
+            let rows = rows.as_mut().filter(|rows| rows.len() > more_than)?;
+            Some(Batch::Past(view, std::mem::take(rows)))
+        });
+        self.loader.write(batches.collect())
     }
 }
 
-/// Writes rows of a view; those that Postgres refuses are found by halves, and given back.
-async fn by_halves<T>(
-    view: usize,
-    rows: &[T],
-    key: impl Fn(&T) -> &Vec<Value>,
-    progress: &Progress,
-    mut write: impl AsyncFnMut(&[T]) -> Result<(), tokio_postgres::Error>,
-) -> Result<Vec<(Place, String)>, BuildError> {
-    let (mut refused, mut pending) = (Vec::new(), vec![rows]);
-    while let Some(rows) = pending.pop() {
-        match write(rows).await {
-            Ok(()) => progress.wrote(rows.len() as u64),
-            Err(error) if !is_of_the_data(&error) => return Err(error.into()),
-            Err(error) => match rows {
-                [row] => refused.push((Place::Row { view, key: key(row).clone() }, why_refused(&error))),
-                _ => pending.extend(<[_; 2]>::from(rows.split_at(rows.len() / 2))),
-            },
-        }
-        if refused.len() > PLACES_MAX {
-            break;
+impl Leftover {
+    /// A row is told once, however many of its states are refused.
+    fn refused(&mut self, refused: Vec<(Place, String)>) {
+        for (place, reason) in refused {
+            if !self.failed.iter().any(|(known, _)| *known == place) {
+                self.failed.push((place, reason));
+            }
         }
     }
-    Ok(refused)
 }
 
 pub(super) const TOO_MANY_ROWS: &str = "more than 1,000 rows cannot be folded";
