@@ -33,20 +33,18 @@ pub fn succeed(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {said}");
 }
 
-/// Runs the cases through a client from Python's registry.
-pub async fn python((client, version): (&'static str, &str)) {
+/// Python with a client from its registry.
+pub fn python((client, version): (&str, &str)) -> Command {
     let place = installed(client, version, |place| {
         succeed(Command::new("python3").args(["-m", "venv"]).arg(place.join("venv")));
         let pip = place.join("venv/bin/pip");
         succeed(Command::new(pip).args(["install", "--quiet"]).arg(format!("{client}=={version}")));
     });
-    let mut command = Command::new(place.join("venv/bin/python"));
-    command.arg(folder().join("run.py"));
-    through(client, command).await;
+    Command::new(place.join("venv/bin/python"))
 }
 
-/// Runs the cases through a client from Node's registry.
-pub async fn node((client, version): (&'static str, &str)) {
+/// Node in the folder of a client from its registry.
+pub fn node((client, version): (&str, &str)) -> Command {
     let place = installed(client, version, |place| {
         fs::write(place.join("package.json"), "{\"private\":true}").expect("written");
         let mut npm = Command::new("npm");
@@ -54,8 +52,22 @@ pub async fn node((client, version): (&'static str, &str)) {
         succeed(npm.current_dir(place));
     });
     let mut command = Command::new("node");
-    command.arg(folder().join("run.mjs")).current_dir(place);
-    through(client, command).await;
+    command.current_dir(place);
+    command
+}
+
+/// Runs the cases through a client for Python.
+pub async fn through_python(client: (&'static str, &str)) {
+    let mut command = python(client);
+    command.arg(folder().join("run.py"));
+    through(client.0, command).await;
+}
+
+/// Runs the cases through a client for Node.
+pub async fn through_node(client: (&'static str, &str)) {
+    let mut command = node(client);
+    command.arg(folder().join("run.mjs"));
+    through(client.0, command).await;
 }
 
 async fn through(client: &'static str, mut command: Command) {

@@ -3,6 +3,7 @@
 //! `HEADWATER_ESDB_URL` in the environment the cases run against the server that it names.
 
 mod installed;
+mod page;
 pub mod rust;
 mod shipped;
 
@@ -140,6 +141,7 @@ async fn the_cases_pass_through_the_rust_client_kurrentdb() {
 
 /// As on a server elsewhere, where everybody writes, and the standard projections too.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "what each client is tested with, again: ./hw test --long runs it"]
 async fn the_cases_pass_on_a_server_that_others_write_to() {
     let server = Server::start(|config| config.start_standard_projections = true).await;
     tokio::join!(rust::through_eventstore(&server), rust::through_eventstore(&server));
@@ -149,23 +151,23 @@ async fn the_cases_pass_on_a_server_that_others_write_to() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "installs the client: ./hw test --long runs it"]
 async fn the_cases_pass_through_the_python_client_esdbclient() {
-    installed::python(ESDBCLIENT).await;
+    installed::through_python(ESDBCLIENT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "installs the client: ./hw test --long runs it"]
 async fn the_cases_pass_through_the_python_client_kurrentdbclient() {
-    installed::python(KURRENTDBCLIENT).await;
+    installed::through_python(KURRENTDBCLIENT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "installs the client: ./hw test --long runs it"]
 async fn the_cases_pass_through_the_node_client_of_eventstore() {
-    installed::node(DB_CLIENT).await;
+    installed::through_node(DB_CLIENT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "installs the client: ./hw test --long runs it"]
 async fn the_cases_pass_through_the_node_client_of_kurrent() {
-    installed::node(KURRENTDB_CLIENT).await;
+    installed::through_node(KURRENTDB_CLIENT).await;
 }

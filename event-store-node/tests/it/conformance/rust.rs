@@ -6,7 +6,7 @@ pub mod with_kurrentdb;
 use super::{Outcome, Server, judge};
 use crate::support::eventstore_first;
 
-pub async fn through_eventstore(server: &Server) {
+pub(super) async fn through_eventstore(server: &Server) {
     let given = server.cases_for("eventstore");
     let mut outcomes = Vec::new();
     for case in &given {
@@ -16,7 +16,7 @@ pub async fn through_eventstore(server: &Server) {
     judge("eventstore", &given, &outcomes);
 }
 
-pub async fn through_kurrentdb(server: &Server) {
+pub(super) async fn through_kurrentdb(server: &Server) {
     eventstore_first().await;
     let given = server.cases_for("kurrentdb");
     let mut outcomes = Vec::new();
