@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use metrics::counter;
-use opentelemetry::logs::Severity;
+use opentelemetry::logs::{LogRecord as _, Severity};
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogBatch, LogExporter, LogProcessor, SdkLogRecord};
 use opentelemetry_sdk::trace::{Span, SpanData, SpanExporter, SpanProcessor};
 
+use crate::current;
 use crate::metric::{Label, MetricDef, MetricUnit};
 
 const SPANS: &str = "telemetry_spans_total";
@@ -94,6 +95,9 @@ impl<E: SpanExporter> SpanExporter for CountedExporter<E> {
 impl<P: LogProcessor> LogProcessor for CountedProcessor<P> {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
         counter!(LOG_RECORDS, "outcome" => "written").increment(1);
+        if let Some(trace) = current::span_context() {
+            record.set_trace_context(trace.trace_id(), trace.span_id(), Some(trace.trace_flags()));
+        }
         self.0.emit(record, scope);
     }
 

@@ -7,6 +7,7 @@
 
 pub mod admin;
 mod counted;
+mod current;
 pub mod http;
 mod logs;
 pub mod metric;

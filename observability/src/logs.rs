@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use opentelemetry::trace::{SpanContext, TraceContextExt as _};
+use opentelemetry::trace::SpanContext;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use tracing::level_filters::LevelFilter;
@@ -15,6 +15,7 @@ use tracing_subscriber::layer::{Filter, Layer};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::reload;
 
+use crate::current;
 use crate::recent::{self, Recent};
 use crate::telemetry::{LogFormat, TelemetryError};
 use crate::traces::is_of_the_exporter;
@@ -201,14 +202,11 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let context = opentelemetry::Context::current();
-        let span = context.span();
-        let span = span.span_context();
-        if !span.is_valid() {
+        let Some(trace) = current::span_context() else {
             return self.0.format_event(ctx, writer, event);
-        }
+        };
         let mut line = String::new();
         self.0.format_event(ctx, Writer::new(&mut line), event)?;
-        F::write_traced(&mut writer, line.trim_end(), span)
+        F::write_traced(&mut writer, line.trim_end(), &trace)
     }
 }

@@ -100,7 +100,8 @@ pub(crate) fn logger_provider(resource: &Resource) -> Result<Option<SdkLoggerPro
 /// The layer that turns spans of `tracing` into spans of the trace.
 ///
 /// Its filter is fixed: were it the log filter, a span that is not logged would be missing in the middle of a trace.
-/// Events stay in the logs, since a span that lives long would gather them without bound.
+/// Events stay in the logs, since a span that lives long would gather them without bound. OpenTelemetry's own context is
+/// not kept: that would cost something each time a span is entered, and nobody here asks for it.
 pub(crate) fn layer<S>(provider: &SdkTracerProvider) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
@@ -111,6 +112,7 @@ where
         .with_threads(false)
         .with_target(false)
         .with_tracked_inactivity(false)
+        .with_context_activation(false)
         .with_filter(filter_fn(is_span_of_ours).with_max_level_hint(LevelFilter::INFO))
         .boxed()
 }

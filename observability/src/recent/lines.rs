@@ -5,11 +5,12 @@ use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use opentelemetry::trace::TraceContextExt as _;
 use serde::Serialize;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
+
+use crate::current;
 
 /// What is kept of one text of a line, bytes.
 const TEXT_MAX: usize = 1_024;
@@ -151,9 +152,6 @@ impl<S: Subscriber> Layer<S> for KeepLines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut texts = Texts::default();
         event.record(&mut texts);
-        let context = opentelemetry::Context::current();
-        let span = context.span();
-        let trace = span.span_context();
         let line = Line {
             seq: 0,
             at: Timestamp::now(),
@@ -161,7 +159,7 @@ impl<S: Subscriber> Layer<S> for KeepLines {
             target: event.metadata().target().to_owned(),
             message: texts.message,
             fields: texts.fields,
-            trace_id: trace.is_valid().then(|| trace.trace_id().to_string()),
+            trace_id: current::span_context().map(|trace| trace.trace_id().to_string()),
         };
         self.0.keep(*event.metadata().level(), line);
     }
