@@ -41,7 +41,7 @@ const PAGES_AHEAD: usize = 4;
 /// Chunks that wait for one part.
 const CHUNKS_AHEAD: usize = 2;
 
-/// Parts at most: more of them than cores bring nothing, and each holds a connection.
+/// Parts at most: more of them than cores bring nothing, and each holds two connections.
 const PARTS_MAX: usize = 4;
 
 /// So many events are decoded before others get their turn.

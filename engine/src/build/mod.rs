@@ -1,7 +1,6 @@
 //! Builds a version beside the one in use: history is read once and folded in parallel parts (`bulk`, `part`), rows are
 //! loaded (`load`, `copy`), indexes made, and the result is compared with the version in use at the same position
-//! (`check`).
-//! From then on a worker folds the version like any other, and readers go over to it.
+//! (`check`). From then on a worker folds the version like any other, and readers go over to it.
 //!
 //! A build that is broken off begins again from nothing; the version in use is never touched.
 
