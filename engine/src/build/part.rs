@@ -43,7 +43,7 @@ pub(super) struct Part<E> {
     pub(crate) part: u64,
     pub(crate) parts: u64,
     pub(crate) aside: Arc<Aside>,
-    /// Bytes that its rows may take in memory, about.
+    /// Bytes that its rows may take in memory, about, beside those that are being written.
     pub(crate) budget: usize,
     pub(crate) tables: Arc<Vec<TableSql>>,
     pub(super) loader: Loader,
